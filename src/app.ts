@@ -1,0 +1,44 @@
+import { methodNotAllowed } from 'hono/method-not-allowed'
+import { requestId } from 'hono/request-id'
+import { TrackerError } from './errors.ts'
+import { experimentRoutes } from './experiments/routes.ts'
+import { healthRoutes } from './health/routes.ts'
+import { router } from './http/context.ts'
+import { onError } from './http/problem.ts'
+import { requestLog } from './http/request-log.ts'
+import { metricRoutes } from './metrics/routes.ts'
+import { runRoutes } from './runs/routes.ts'
+
+const base = router()
+base.onError(onError)
+base.notFound((c) => onError(new TrackerError('not_found', `There is nothing at ${c.req.path}`), c))
+base.use(requestId())
+base.use(requestLog)
+base.use(
+  methodNotAllowed({
+    app: base,
+    onMethodNotAllowed: (c, methods) => {
+      c.header('Allow', methods.join(', '))
+      return onError(new TrackerError('method_not_allowed', `Use ${methods.join(' or ')} here`), c)
+    },
+  }),
+)
+
+/** The native API: middleware in the order it runs, then the routes of each resource. */
+export const app = base
+  .route('/', healthRoutes)
+  .route('/', experimentRoutes)
+  .route('/', runRoutes)
+  .route('/', metricRoutes)
+
+app.doc31('/openapi.json', {
+  openapi: '3.1.0',
+  info: {
+    title: 'Edgerun',
+    version: '0.1.0',
+    description: 'Log metrics from anywhere, read the curves back.',
+    license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
+  },
+})
+
+export type AppType = typeof app

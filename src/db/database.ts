@@ -1,0 +1,161 @@
+import { neon, neonConfig, Pool } from '@neondatabase/serverless'
+import { sql } from 'drizzle-orm'
+import type { BatchItem, BatchResponse } from 'drizzle-orm/batch'
+import { drizzle as drizzleHttp, type NeonHttpDatabase } from 'drizzle-orm/neon-http'
+import { drizzle as drizzleWebSocket } from 'drizzle-orm/neon-serverless'
+import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core'
+import type { Env } from '../env.ts'
+import { isPassing, isRolledBack, translate } from './errors.ts'
+
+/** How long Postgres works on one statement, and how long we wait for a trip in all, in milliseconds. */
+const STATEMENT_TIMEOUT = 10_000
+const TRIP_TIMEOUT = STATEMENT_TIMEOUT + 2_000
+
+/** How often a trip is made before the caller is told, and the longest pause before the second, in milliseconds. */
+const ATTEMPTS = 3
+const FIRST_PAUSE = 100
+
+interface Rows<T> {
+  rows: T[]
+}
+
+interface RowsHKT extends PgQueryResultHKT {
+  type: Rows<this['row']>
+}
+
+/** What repositories build statements on: the database of a request, or an interactive transaction. */
+export type Db = PgDatabase<RowsHKT>
+
+/** A statement that is not sent until a batch sends it. */
+export type Statement = BatchItem<'pg'>
+
+/** Where a page of rows by time begins: after this one. */
+export interface TimeCursor {
+  time: Date
+  id: string
+}
+
+export interface TripOptions {
+  /** Longer than usual for work that grows with what is stored, in milliseconds. */
+  timeout?: number
+  /**
+   * False when doing it twice would give another answer: then a trip whose answer was lost is not made again. Every
+   * insert here is idempotent by its key, so this is the exception.
+   */
+  repeatable?: boolean
+}
+
+/**
+ * The database for the length of one request; it holds no connection. A batch is one HTTP round trip and one
+ * transaction. An interactive transaction opens a WebSocket, and only when it is asked for.
+ */
+export class Database {
+  /** Builds statements. Do not await them: give them to `batch` or to a unit of work. */
+  readonly http: NeonHttpDatabase
+  /** Round trips made so far, the statements in them, and the milliseconds waited for them. */
+  trips = 0
+  statements = 0
+  milliseconds = 0
+
+  readonly #url: string
+  readonly #defer: (promise: Promise<unknown>) => void
+  #timeout = TRIP_TIMEOUT
+
+  /** @param defer keeps the Worker alive until a promise has settled: `ctx.waitUntil` */
+  constructor(env: Env, defer: (promise: Promise<unknown>) => void) {
+    if (env.DATABASE_GATEWAY !== undefined) useGateway(env.DATABASE_GATEWAY)
+    this.#url = env.DATABASE_URL
+    this.#defer = defer
+    const timeout = () => this.#timeout
+    // The driver reads these options anew for each fetch, so each trip gets a signal of its own.
+    const fetchOptions = {
+      get signal() {
+        return AbortSignal.timeout(timeout())
+      },
+    }
+    this.http = drizzleHttp(neon(this.#url, { fetchOptions }))
+  }
+
+  /**
+   * Sends statements as one transaction in one round trip and gives their results in order; passing failures are
+   * tried again.
+   *
+   * @throws TrackerError for what the caller can understand or retry, else the driver's error
+   */
+  async batch<const T extends readonly Statement[]>(
+    statements: T,
+    options: TripOptions = {},
+  ): Promise<BatchResponse<T>> {
+    const statementTimeout = options.timeout ?? STATEMENT_TIMEOUT
+    this.#timeout = statementTimeout + (TRIP_TIMEOUT - STATEMENT_TIMEOUT)
+    const limit = this.http.execute(setStatementTimeout(statementTimeout))
+    for (let attempt = 1; ; attempt++) {
+      const started = performance.now()
+      try {
+        this.trips += 1
+        this.statements += statements.length
+        const [, ...results] = await this.http.batch([limit, ...statements])
+        // The compiler cannot see that a generic tuple without its head is what was spread into it.
+        return results as BatchResponse<T>
+      } catch (error) {
+        const again = isPassing(error) && (options.repeatable !== false || isRolledBack(error))
+        if (!again || attempt === ATTEMPTS) throw translate(error)
+      } finally {
+        this.milliseconds += performance.now() - started
+      }
+      await pause(FIRST_PAUSE * 4 ** (attempt - 1))
+    }
+  }
+
+  /**
+   * Runs `work` in one interactive transaction over a WebSocket, for what must read, decide and write: commits when
+   * it returns, rolls back when it throws. Costs a connection and a trip a statement: prefer a batch.
+   */
+  async transaction<T>(work: (tx: Db) => Promise<T>): Promise<T> {
+    const pool = new Pool({
+      connectionString: this.#url,
+      max: 1,
+      connectionTimeoutMillis: TRIP_TIMEOUT,
+      query_timeout: TRIP_TIMEOUT,
+    })
+    // Without a listener the death of an idle connection would be an uncaught exception.
+    pool.on('error', () => {})
+    const logger = {
+      logQuery: () => {
+        this.trips += 1
+        this.statements += 1
+      },
+    }
+    const started = performance.now()
+    try {
+      return await drizzleWebSocket(pool, { logger }).transaction(async (tx) => {
+        await tx.execute(setStatementTimeout(STATEMENT_TIMEOUT))
+        return work(tx)
+      })
+    } catch (error) {
+      throw translate(unwrap(error))
+    } finally {
+      this.milliseconds += performance.now() - started
+      this.#defer(pool.end())
+    }
+  }
+}
+
+/** Points the driver, which keeps its configuration for the whole isolate, at a gateway instead of at Neon. */
+function useGateway(gateway: string) {
+  neonConfig.fetchEndpoint = `${gateway}/sql`
+  neonConfig.wsProxy = () => `${new URL(gateway).host}/v2`
+  neonConfig.useSecureWebSocket = false
+  neonConfig.pipelineConnect = false
+}
+
+const setStatementTimeout = (milliseconds: number) =>
+  sql`select set_config('statement_timeout', ${String(milliseconds)}, true)`
+
+/** Drizzle wraps a failing query in an error whose message holds the SQL and all parameters; the cause does not. */
+function unwrap(error: unknown): unknown {
+  return error instanceof Error && error.cause !== undefined ? error.cause : error
+}
+
+/** Waits up to `longest` milliseconds: full jitter, so that what failed together does not return together. */
+const pause = (longest: number) => new Promise((resolve) => setTimeout(resolve, Math.random() * longest))

@@ -1,0 +1,85 @@
+import { NeonDbError } from '@neondatabase/serverless'
+import { TrackerError } from '../errors.ts'
+
+/**
+ * SQLSTATEs after which the same statement may well succeed: serialization failure, deadlock, server shutting down
+ * or starting, too many connections, connection exceptions (class 08).
+ * https://www.postgresql.org/docs/current/errcodes-appendix.html
+ */
+const PASSING = /^(40001|40P01|57P0[123]|53300|08...)$/
+
+/** What a violated constraint means to the caller. */
+const VIOLATIONS: Record<string, () => TrackerError> = {
+  runs_experiment_id_experiments_id_fk: () => new TrackerError('not_found', 'Experiment not found'),
+  series_run_id_runs_id_fk: () => new TrackerError('not_found', 'Run not found'),
+  runs_parent_check: () => new TrackerError('conflict', 'A run is not its own parent'),
+  runs_parent_run_id_runs_id_fk: () =>
+    new TrackerError('not_found', 'Parent run not found', [
+      { path: 'parent_run_id', message: 'there is no run with this id' },
+    ]),
+}
+
+/** A database failure as the driver tells it: over HTTP a NeonDbError, over WebSocket a plain error with `code`. */
+function fields(error: unknown): { code?: string; constraint?: string; column?: string; table?: string } {
+  if (!(error instanceof Error)) return {}
+  const of = (name: string) => {
+    const value: unknown = Reflect.get(error, name)
+    return typeof value === 'string' ? { [name]: value } : {}
+  }
+  return { ...of('code'), ...of('constraint'), ...of('column'), ...of('table') }
+}
+
+/** Whether the error comes from the database or from the way to it, and not from our own code. */
+export function isDatabaseError(error: unknown): error is Error {
+  return error instanceof NeonDbError || (error instanceof Error && fields(error).code !== undefined)
+}
+
+/** The five characters of the Postgres error code, or undefined when the database did not get to answer. */
+export function sqlState(error: unknown): string | undefined {
+  const { code } = fields(error)
+  return code !== undefined && /^[0-9A-Z]{5}$/.test(code) ? code : undefined
+}
+
+/** Whether the same trip may succeed when it is made again: decided by SQLSTATE, never by HTTP status. */
+export function isPassing(error: unknown): boolean {
+  if (!isDatabaseError(error)) return false
+  if (tooLarge(error)) return false
+  const state = sqlState(error)
+  return state === undefined || PASSING.test(state)
+}
+
+/** Whether the transaction is known to have left nothing behind; after a lost answer it may have committed. */
+export function isRolledBack(error: unknown): boolean {
+  const state = sqlState(error)
+  return state !== undefined && !/^(57P0|08)/.test(state)
+}
+
+/** Neon's HTTP endpoint limits request (413) and answer (507) to 10 MiB; the driver tells it in its message alone. */
+function tooLarge(error: Error): boolean {
+  return /\(HTTP status (413|507)\)/.test(error.message)
+}
+
+/**
+ * What a failed trip means to the caller, or the error itself where it can only be a mistake of ours.
+ * Nothing of the database's own message gets through: it may hold SQL, parameters and what others stored.
+ */
+export function translate(error: unknown): unknown {
+  if (!isDatabaseError(error)) return error
+  const { constraint, column, table } = fields(error)
+  const state = sqlState(error)
+  if (state === '23502' && column === 'creation_hash') {
+    const what = table === 'runs' ? 'A run' : 'An experiment'
+    return new TrackerError('conflict', `${what} with this id was created with other content`)
+  }
+  const violation = constraint === undefined ? undefined : VIOLATIONS[constraint]
+  if (violation) return violation()
+  if (tooLarge(error)) {
+    return new TrackerError(
+      'too_large',
+      'This is more than the database takes or sends in one piece: ask for less',
+    )
+  }
+  if (state === '57014') return new TrackerError('unavailable', 'The database took too long to answer')
+  if (isPassing(error)) return new TrackerError('unavailable', 'The database is away; try again')
+  return error
+}

@@ -1,0 +1,151 @@
+/**
+ * The tables. Row types are inferred from here; what leaves the API is written by hand in each `routes.ts`.
+ * After a change: `npm run db:generate`, then write the down step beside the new migration.
+ */
+import { sql } from 'drizzle-orm'
+import {
+  type AnyPgColumn,
+  bigint,
+  check,
+  customType,
+  doublePrecision,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  unique,
+  uuid,
+  varchar,
+} from 'drizzle-orm/pg-core'
+
+/** The statuses that the course gives an experiment. */
+export const EXPERIMENT_STATUSES = ['created', 'running', 'completed', 'failed'] as const
+
+/** The statuses of a run. A run that is `running` or `scheduled` has no end, every other has one. */
+export const RUN_STATUSES = ['running', 'completed', 'failed', 'killed', 'scheduled'] as const
+export const ACTIVE_RUN_STATUSES = ['running', 'scheduled'] as const
+
+/** A param's or tag's value. */
+export type Scalar = string | number | boolean
+
+/**
+ * Milliseconds are what the API shows, so they are what is stored: a cursor made of them loses nothing. Drizzle's own
+ * type reads Postgres' text with JavaScript's lenient parser, to which the year 1 is 2001.
+ */
+const moment = customType<{ data: Date; driverData: string }>({
+  dataType: () => 'timestamp (3) with time zone',
+  toDriver: (moment) => moment.toISOString(),
+  fromDriver: (text) => new Date(text.replace(' ', 'T').replace(/[+-]\d\d$/, '$&:00')),
+})
+
+const oneOf = (column: AnyPgColumn, values: readonly string[]) =>
+  sql`${column} in (${sql.raw(values.map((value) => `'${value}'`).join(', '))})`
+
+export const experiments = pgTable(
+  'experiments',
+  {
+    id: uuid('id').primaryKey(),
+    name: varchar('name', { length: 100 }).notNull(),
+    owner: varchar('owner', { length: 50 }).notNull(),
+    description: text('description'),
+    status: varchar('status', { length: 20, enum: EXPERIMENT_STATUSES }).notNull().default('created'),
+    createdAt: moment('created_at').notNull().default(sql`now()`),
+    /**
+     * SHA-256 of what the creating request said. A second create with the same id must have said the same; when it
+     * did not, the upsert sets this to null, which the NOT NULL refuses, and with it the whole transaction.
+     */
+    creationHash: varchar('creation_hash', { length: 64 }).notNull(),
+  },
+  // Newest first is each of these read backwards.
+  (t) => [
+    check('experiments_status_check', oneOf(t.status, EXPERIMENT_STATUSES)),
+    index('experiments_created_at_idx').on(t.createdAt, t.id),
+    index('experiments_owner_idx').on(t.owner, t.createdAt, t.id),
+    index('experiments_status_idx').on(t.status, t.createdAt, t.id),
+  ],
+)
+
+export const runs = pgTable(
+  'runs',
+  {
+    id: uuid('id').primaryKey(),
+    experimentId: uuid('experiment_id')
+      .notNull()
+      .references(() => experiments.id, { onDelete: 'cascade' }),
+    parentRunId: uuid('parent_run_id').references((): AnyPgColumn => runs.id, { onDelete: 'set null' }),
+    name: varchar('name', { length: 250 }),
+    status: varchar('status', { length: 20, enum: RUN_STATUSES }).notNull().default('running'),
+    seed: bigint('seed', { mode: 'number' }),
+    startedAt: moment('started_at').notNull().default(sql`now()`),
+    endedAt: moment('ended_at'),
+    params: jsonb('params').$type<Record<string, Scalar>>().notNull().default({}),
+    tags: jsonb('tags').$type<Record<string, Scalar>>().notNull().default({}),
+    /** As `experiments.creationHash`. */
+    creationHash: varchar('creation_hash', { length: 64 }).notNull(),
+  },
+  (t) => [
+    check('runs_status_check', oneOf(t.status, RUN_STATUSES)),
+    check('runs_ended_at_check', sql`(${oneOf(t.status, ACTIVE_RUN_STATUSES)}) = (${t.endedAt} is null)`),
+    index('runs_experiment_idx').on(t.experimentId, t.startedAt, t.id),
+    index('runs_experiment_status_idx').on(t.experimentId, t.status, t.startedAt, t.id),
+    check('runs_parent_check', sql`${t.parentRunId} <> ${t.id}`),
+    // Deleting a run clears its children's parent: without this index that is a scan of all runs for each one.
+    index('runs_parent_idx').on(t.parentRunId).where(sql`${t.parentRunId} is not null`),
+  ],
+)
+
+/**
+ * One curve: a metric of a run as one rank logged it, with its live summary. `last` is the point with the highest
+ * step, then timestamp; `min` and `max` look at finite values only (Postgres' own max() would answer NaN) and are
+ * null while there are none. Times are epoch milliseconds.
+ */
+export const series = pgTable(
+  'series',
+  {
+    id: bigint('id', { mode: 'bigint' }).primaryKey().generatedAlwaysAsIdentity(),
+    runId: uuid('run_id')
+      .notNull()
+      .references(() => runs.id, { onDelete: 'cascade' }),
+    name: varchar('name', { length: 250 }).notNull(),
+    rank: integer('rank').notNull().default(0),
+    count: bigint('count', { mode: 'number' }).notNull().default(0),
+    lastStep: bigint('last_step', { mode: 'bigint' }),
+    lastValue: doublePrecision('last_value'),
+    lastTime: bigint('last_time', { mode: 'number' }),
+    minStep: bigint('min_step', { mode: 'bigint' }),
+    minValue: doublePrecision('min_value'),
+    minTime: bigint('min_time', { mode: 'number' }),
+    maxStep: bigint('max_step', { mode: 'bigint' }),
+    maxValue: doublePrecision('max_value'),
+    maxTime: bigint('max_time', { mode: 'number' }),
+  },
+  (t) => [unique('series_run_name_rank_key').on(t.runId, t.name, t.rank)],
+)
+
+/**
+ * Points as they lie: what one call brought to one series, sorted by step, then time. A row a point would cost
+ * about six times the time and ten times the disk. The key finds the chunks that reach to or past a step.
+ */
+export const chunks = pgTable(
+  'chunks',
+  {
+    seriesId: bigint('series_id', { mode: 'bigint' })
+      .notNull()
+      .references(() => series.id, { onDelete: 'cascade' }),
+    lastStep: bigint('last_step', { mode: 'bigint' }).notNull(),
+    id: bigint('id', { mode: 'bigint' }).notNull().generatedAlwaysAsIdentity(),
+    firstStep: bigint('first_step', { mode: 'bigint' }).notNull(),
+    count: integer('count').notNull(),
+    steps: bigint('steps', { mode: 'bigint' }).array().notNull(),
+    values: doublePrecision('values').array().notNull(),
+    /** Epoch milliseconds. */
+    times: bigint('times', { mode: 'number' }).array().notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.seriesId, t.lastStep, t.id] })],
+)
+
+export type ExperimentRow = typeof experiments.$inferSelect
+export type RunRow = typeof runs.$inferSelect
+export type SeriesRow = typeof series.$inferSelect

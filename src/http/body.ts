@@ -1,0 +1,96 @@
+import { createMiddleware } from 'hono/factory'
+import { TrackerError } from '../errors.ts'
+
+/** The largest body, in bytes after inflating. */
+export const BODY_LIMIT = 8 * 1024 * 1024
+
+/** Media types of one JSON object a line. */
+export const LINES = [
+  'application/x-ndjson',
+  'application/ndjson',
+  'application/jsonl',
+  'application/x-jsonlines',
+]
+export const JSON_TYPE = 'application/json'
+
+/** The media type of a request, without its parameters. */
+export const mediaType = (request: Request) =>
+  request.headers.get('Content-Type')?.split(';')[0]?.trim().toLowerCase() ?? ''
+
+/**
+ * The text of a request's body, inflated where it is gzipped: at most `BODY_LIMIT` bytes, counted while they are
+ * read, of one of the accepted media types, in UTF-8.
+ */
+export async function readBody(request: Request, accepted: readonly string[]): Promise<string> {
+  const type = mediaType(request)
+  if (!accepted.includes(type)) {
+    const sent = type === '' ? 'no Content-Type was sent' : `not ${type}`
+    throw new TrackerError('unsupported_media_type', `Content-Type must be ${accepted.join(' or ')}; ${sent}`)
+  }
+  return decodeUtf8(await readLimited(inflated(request)))
+}
+
+/** Parses a JSON body. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new TrackerError(
+      'bad_request',
+      `The body is not JSON: ${error instanceof Error ? error.message : error}`,
+    )
+  }
+}
+
+/** Puts the body through `readBody` before a schema validates it. */
+export const jsonRequest = createMiddleware(async (c, next) => {
+  const { url, method, headers } = c.req.raw
+  const text = await readBody(c.req.raw, [JSON_TYPE])
+  parseJson(text)
+  c.req.raw = new Request(url, { method, headers, body: text })
+  await next()
+})
+
+function inflated(request: Request): ReadableStream<Uint8Array> {
+  const encoding = request.headers.get('Content-Encoding') ?? 'identity'
+  const body = request.body ?? new ReadableStream({ start: (controller) => controller.close() })
+  switch (encoding.trim().toLowerCase()) {
+    case 'identity':
+      return body
+    case 'gzip':
+    case 'x-gzip':
+      return body.pipeThrough(new DecompressionStream('gzip'))
+    default:
+      throw new TrackerError('unsupported_media_type', 'Content-Encoding must be gzip or left out')
+  }
+}
+
+async function readLimited(stream: ReadableStream<Uint8Array>): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = []
+  let size = 0
+  try {
+    for await (const piece of stream) {
+      size += piece.byteLength
+      if (size > BODY_LIMIT) throw new TrackerError('too_large', `The body has more than ${BODY_LIMIT} bytes`)
+      pieces.push(piece)
+    }
+  } catch (error) {
+    if (error instanceof TrackerError) throw error
+    throw new TrackerError('bad_request', 'The body cannot be read: it is cut short, or it is not gzip')
+  }
+  const bytes = new Uint8Array(size)
+  let offset = 0
+  for (const piece of pieces) {
+    bytes.set(piece, offset)
+    offset += piece.byteLength
+  }
+  return bytes
+}
+
+function decodeUtf8(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes)
+  } catch {
+    throw new TrackerError('bad_request', 'The body is not UTF-8')
+  }
+}

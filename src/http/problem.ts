@@ -1,0 +1,95 @@
+import { z } from '@hono/zod-openapi'
+import type { ErrorHandler } from 'hono'
+import { HTTPException } from 'hono/http-exception'
+import { type $ZodError, type $ZodIssue, toDotPath } from 'zod/v4/core'
+import { isDatabaseError, sqlState } from '../db/errors.ts'
+import { type Finding, TrackerError } from '../errors.ts'
+import { log } from './log.ts'
+
+/** RFC 9457 problem details, as every error of the native API is told. */
+export const Problem = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    request_id: z.string(),
+    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+  })
+  .openapi('Problem', {
+    example: {
+      type: 'about:blank',
+      title: 'Not Found',
+      status: 404,
+      detail: 'Experiment not found',
+      request_id: '5b1f3c1e-5c1e-4d56-9e0b-0d3a7d0d1c11',
+    },
+  })
+
+const TITLES: Record<number, string> = {
+  400: 'Bad Request',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  409: 'Conflict',
+  413: 'Content Too Large',
+  415: 'Unsupported Media Type',
+  422: 'Unprocessable Content',
+  500: 'Internal Server Error',
+  503: 'Service Unavailable',
+}
+
+/** Seconds after which it is worth asking again when the database is away. */
+const RETRY_AFTER = '1'
+
+/** Turns whatever was thrown into a problem document; an unknown failure tells its request id and nothing else. */
+export const onError: ErrorHandler = (thrown, c) => {
+  const requestId: string = c.get('requestId')
+  const error = known(thrown)
+  if (error === undefined) log('error', { request_id: requestId, ...describe(thrown) })
+  const { status, message, errors } =
+    error ?? new TrackerError('internal', 'Something went wrong here; the request id finds it in the log')
+  if (status === 503) c.header('Retry-After', RETRY_AFTER)
+  return c.body(
+    JSON.stringify({
+      type: 'about:blank',
+      title: TITLES[status],
+      status,
+      detail: message,
+      request_id: requestId,
+      ...(errors.length > 0 && { errors }),
+    }),
+    status,
+    { 'Content-Type': 'application/problem+json' },
+  )
+}
+
+function known(thrown: unknown): TrackerError | undefined {
+  if (thrown instanceof TrackerError) return thrown
+  if (!(thrown instanceof HTTPException)) return undefined
+  if (thrown.status === 415) return new TrackerError('unsupported_media_type', thrown.message)
+  return thrown.status < 500 ? new TrackerError('bad_request', thrown.message) : undefined
+}
+
+/** What the log may hold of an unknown failure: a database's own message may quote what people stored. */
+function describe(thrown: unknown) {
+  if (isDatabaseError(thrown)) return { error: thrown.name, sqlstate: sqlState(thrown) }
+  if (thrown instanceof Error) return { error: thrown.name, stack: thrown.stack }
+  return { error: typeof thrown }
+}
+
+/** All that a schema has against its input, one finding a field, with paths as in `run.params.lr`. */
+export function findingsOf(error: $ZodError): Finding[] {
+  return error.issues.flatMap((issue) => findingsOfIssue(issue, []))
+}
+
+function findingsOfIssue(issue: $ZodIssue, above: PropertyKey[]): Finding[] {
+  const path = [...above, ...issue.path]
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      return issue.keys.map((key) => ({ path: toDotPath([...path, key]), message: 'unknown field' }))
+    case 'invalid_key':
+      return [{ path: toDotPath(path), message: issue.issues[0]?.message ?? issue.message }]
+    default:
+      return [{ path: toDotPath(path), message: issue.message }]
+  }
+}

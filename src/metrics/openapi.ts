@@ -1,0 +1,111 @@
+/**
+ * The bodies of `POST /runs/{id}/metrics` as OpenAPI describes them. Written out, because `points.ts` reads them by
+ * hand: a schema that validates would go over every point a second time.
+ */
+import { EARLIEST, LATEST, NAME_LENGTH } from '../http/schemas.ts'
+import { MAX_POINTS, MAX_RANK } from './points.ts'
+
+const MAX_SAFE = Number.MAX_SAFE_INTEGER
+
+const step = {
+  description: 'An int64; as a string beyond ±(2^53 - 1).',
+  anyOf: [
+    { type: 'integer' as const, minimum: -MAX_SAFE, maximum: MAX_SAFE },
+    { type: 'string' as const, pattern: '^-?[0-9]{1,18}$' },
+  ],
+}
+const value = {
+  description: 'A double; as a string where JSON has no number for it.',
+  anyOf: [{ type: 'number' as const }, { type: 'string' as const, enum: ['NaN', 'Infinity', '-Infinity'] }],
+}
+const timestamp = {
+  description: 'ISO 8601 or epoch milliseconds; the time of arrival where it is left out.',
+  anyOf: [
+    { type: 'string' as const, format: 'date-time' },
+    { type: 'number' as const, minimum: EARLIEST, maximum: LATEST },
+    { type: 'null' as const },
+  ],
+}
+const name = {
+  type: 'string' as const,
+  minLength: 1,
+  maxLength: NAME_LENGTH,
+  pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]+$',
+  not: { enum: ['.', '..'] },
+}
+const rank = { type: 'integer' as const, minimum: 0, maximum: MAX_RANK, default: 0 }
+
+const rows = {
+  type: 'object' as const,
+  required: ['metrics'],
+  additionalProperties: false,
+  properties: {
+    metrics: {
+      type: 'array' as const,
+      maxItems: MAX_POINTS,
+      items: {
+        type: 'object' as const,
+        required: ['name', 'step', 'value'],
+        additionalProperties: false,
+        properties: { name, step, value, timestamp },
+      },
+    },
+    rank,
+  },
+}
+
+const columns = {
+  type: 'object' as const,
+  required: ['series'],
+  additionalProperties: false,
+  properties: {
+    series: {
+      type: 'array' as const,
+      description: 'The columns of a series have the same length.',
+      items: {
+        type: 'object' as const,
+        required: ['name', 'steps', 'values'],
+        additionalProperties: false,
+        properties: {
+          name,
+          steps: { type: 'array' as const, items: step },
+          values: { type: 'array' as const, items: value },
+          timestamps: { type: 'array' as const, items: timestamp },
+        },
+      },
+    },
+    rank,
+  },
+}
+
+/** Rows or columns. */
+export const pointsBody = {
+  oneOf: [rows, columns],
+  example: { metrics: [{ name: 'loss', step: 1, value: 0.5 }], rank: 0 },
+}
+
+/** A point as a line, which names its rank itself. */
+const pointLine = {
+  type: 'object' as const,
+  required: ['name', 'step', 'value'],
+  additionalProperties: false,
+  properties: { name, step, value, timestamp, rank },
+}
+
+/** A row of a training log: all of its fields but three are points, where they are numbers. */
+const logRow = {
+  type: 'object' as const,
+  required: ['step'],
+  properties: { step, timestamp, rank },
+  propertyNames: name,
+  not: { required: ['name', 'value'], properties: { name: { type: 'string' as const } } },
+}
+
+/** OpenAPI 3.1 has no word for one object a line: an array stands for the lines. */
+export const linesBody = {
+  type: 'array' as const,
+  description:
+    'One JSON object a line (not an array): a point, or a log row, whose numeric fields beside `step`, `timestamp` ' +
+    'and `rank` are points under their own names.',
+  items: { anyOf: [pointLine, logRow] },
+}

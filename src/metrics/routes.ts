@@ -1,0 +1,174 @@
+import { createRoute, z } from '@hono/zod-openapi'
+import { accepts } from 'hono/accepts'
+import { UnitOfWork } from '../db/unit-of-work.ts'
+import { TrackerError } from '../errors.ts'
+import { JSON_TYPE, LINES, mediaType, readBody } from '../http/body.ts'
+import { router } from '../http/context.ts'
+import { CURSOR_TIME, cursor, cursorTime, LinkHeader, limit, page } from '../http/paging.ts'
+import { finds, json, reads, takesBody } from '../http/responses.ts'
+import { clampStep, INT64_MAX, INT64_MIN, pathId, queryInteger, queryStep } from '../http/schemas.ts'
+import { RunRepository } from '../runs/repository.ts'
+import { EXPORT_PAGE, EXPORTS, exportPoints } from './export.ts'
+import { linesBody, pointsBody } from './openapi.ts'
+import { MAX_RANK, nameFault, readJson, readLines } from './points.ts'
+import { doubleBits, MetricRepository } from './repository.ts'
+import { Point, SeriesSummary, seriesSummary, wirePoint } from './wire.ts'
+
+const runNotFound = () => new TrackerError('not_found', 'Run not found')
+
+const tags = ['metrics']
+const params = z.object({ id: pathId('Run') })
+
+const Stored = z
+  .object({
+    stored: z.int().nonnegative().openapi({ description: 'Points that are new.' }),
+    duplicates: z.int().nonnegative().openapi({ description: 'Points that were there already.' }),
+    ignored: z
+      .array(z.string())
+      .optional()
+      .openapi({ description: 'Fields of log rows that are no numbers, and so no points.' }),
+  })
+  .openapi('Stored', { example: { stored: 2, duplicates: 0 } })
+
+/** Step, time, and the bits of the value. */
+const pointCursor = cursor(
+  new RegExp(`^(-?[0-9]{1,19})\\.${CURSOR_TIME}\\.([0-9a-f]{16})$`),
+  (step = '', time = '', bits = '') => ({ step: clampStep(BigInt(step)), time: cursorTime(time), bits }),
+)
+
+const name = z
+  .string()
+  .refine((value) => nameFault(value) === undefined, { error: 'Metric not found' })
+  .openapi({ example: 'train/loss', minLength: 1, maxLength: 250 })
+
+export const metricRoutes = router()
+  .openapi(
+    createRoute({
+      method: 'post',
+      path: '/runs/{id}/metrics',
+      tags,
+      summary: 'Log points',
+      description:
+        'As rows, as columns, or as JSON lines; gzipped where `Content-Encoding: gzip` says so. All points of a call ' +
+        'are stored, or none. A point that is there already (same name, rank, step and value, and same timestamp ' +
+        'where one is sent) is counted under `duplicates` and stored no second time, so a call can be sent again.',
+      request: {
+        params,
+        body: {
+          required: true,
+          content: { [JSON_TYPE]: { schema: pointsBody }, 'application/x-ndjson': { schema: linesBody } },
+        },
+      },
+      responses: { 200: json(Stored, 'The points are committed.'), ...takesBody, ...finds },
+    }),
+    async (c) => {
+      const { id } = c.req.valid('param')
+      const text = await readBody(c.req.raw, [JSON_TYPE, ...LINES])
+      const { series, repeated, ignored } =
+        mediaType(c.req.raw) === JSON_TYPE ? readJson(text) : readLines(text)
+      const sent = series.reduce((sum, { steps }) => sum + steps.length, 0)
+
+      const metrics = new MetricRepository(c.var.db.http)
+      const work = new UnitOfWork(c.var.db)
+      const [insertSeries, lockSeries, insertPoints] = metrics.store(id, series, Date.now())
+      work.add(insertSeries)
+      work.add(lockSeries)
+      const outcome = work.add(insertPoints)
+      await work.commit()
+
+      const [row] = outcome.result.rows
+      if (!row?.known) throw runNotFound()
+      const stored = Number(row.stored)
+      return c.json(
+        { stored, duplicates: sent - stored + repeated, ...(ignored.length > 0 && { ignored }) },
+        200,
+      )
+    },
+  )
+  .openapi(
+    createRoute({
+      method: 'get',
+      path: '/runs/{id}/metrics',
+      tags,
+      summary: 'Summaries of all metrics of a run',
+      request: { params },
+      responses: { 200: json(z.array(SeriesSummary), 'One row a name and rank.'), ...finds },
+    }),
+    async (c) => {
+      const { id } = c.req.valid('param')
+      const runs = new RunRepository(c.var.db.http)
+      const metrics = new MetricRepository(c.var.db.http)
+      const [[run], summaries] = await c.var.db.batch([runs.exists(id), metrics.summaries(id)])
+      if (!run) throw runNotFound()
+      return c.json(summaries.map(seriesSummary), 200)
+    },
+  )
+  .openapi(
+    createRoute({
+      method: 'get',
+      path: '/runs/{id}/metrics/{name}',
+      tags,
+      summary: 'The points of a metric',
+      description:
+        'By step, then timestamp. A `/` in the name is `%2F` in the path. As JSON they come in pages; as ' +
+        '`text/csv` or `application/x-ndjson` (see `Accept`) the whole range comes as one stream.',
+      request: {
+        params: params.extend({ name }),
+        query: z.object({
+          rank: queryInteger(0, MAX_RANK).optional(),
+          from_step: queryStep(INT64_MIN),
+          to_step: queryStep(INT64_MAX),
+          limit: limit(10_000, 50_000),
+          cursor: pointCursor,
+        }),
+      },
+      responses: {
+        200: {
+          description: 'Points, by step, then timestamp.',
+          headers: LinkHeader,
+          content: {
+            [JSON_TYPE]: { schema: z.array(Point) },
+            'text/csv': {
+              schema: { type: 'string', example: 'step,value,timestamp\n1,0.5,2026-11-24T09:30:00.000Z\n' },
+            },
+            'application/x-ndjson': { schema: { type: 'string' } },
+          },
+        },
+        ...reads,
+        ...finds,
+      },
+    }),
+    async (c) => {
+      const { id, name } = c.req.valid('param')
+      const { rank = 0, from_step: from, to_step: to, limit, cursor: after } = c.req.valid('query')
+      const type = accepts(c, { header: 'Accept', supports: [JSON_TYPE, ...EXPORTS], default: JSON_TYPE })
+      const asPage = type === JSON_TYPE
+      const pageSize = asPage ? limit : EXPORT_PAGE
+
+      const runs = new RunRepository(c.var.db.http)
+      const metrics = new MetricRepository(c.var.db.http)
+      const [[run], [series], { rows }] = await c.var.db.batch([
+        runs.exists(id),
+        metrics.find(id, name, rank),
+        metrics.points(id, name, rank, { from, to, after, limit: pageSize }),
+      ])
+      if (!run) throw runNotFound()
+      if (!series) throw new TrackerError('not_found', 'Metric not found')
+      if (asPage) {
+        const kept = page(c, rows, limit, ({ step, value, time }) => [step, time, doubleBits(value)])
+        return c.json(
+          kept.map(({ step, value, time }) => wirePoint(BigInt(step), value, Number(time))),
+          200,
+        )
+      }
+      // The one route that makes more than one trip: a whole history is longer than what one answer of the database,
+      // or the memory of a Worker, can hold.
+      const { body, finished } = exportPoints(type, rows, async (after) => {
+        const next = metrics.points(id, name, rank, { from, to, after, limit: EXPORT_PAGE })
+        const [{ rows }] = await c.var.db.batch([next])
+        return rows
+      })
+      c.set('finished', finished)
+      return c.body(body, 200, { 'Content-Type': `${type}; charset=utf-8` })
+    },
+  )

@@ -1,0 +1,178 @@
+import { createRoute, z } from '@hono/zod-openapi'
+import { UnitOfWork } from '../db/unit-of-work.ts'
+import { TrackerError } from '../errors.ts'
+import { ExperimentRepository } from '../experiments/repository.ts'
+import { jsonRequest } from '../http/body.ts'
+import { router } from '../http/context.ts'
+import { LinkHeader, limit, page, timeCursor } from '../http/paging.ts'
+import { conflicts, finds, json, jsonBody, reads, takesBody } from '../http/responses.ts'
+import { pathId } from '../http/schemas.ts'
+import { creationHash, newId } from '../ids.ts'
+import { MetricRepository } from '../metrics/repository.ts'
+import { type RunPatch, RunRepository } from './repository.ts'
+import { NewRun, newRunRow, Run, RunChange, RunListed, run, runListed, runStatus } from './wire.ts'
+
+/** A run's points must be gone within this time, in milliseconds, however many there are. */
+const DELETE_TIMEOUT = 60_000
+
+const notFound = () => new TrackerError('not_found', 'Run not found')
+
+const tags = ['runs']
+const params = z.object({ id: pathId('Run') })
+const ofExperiment = z.object({ id: pathId('Experiment') })
+
+export const runRoutes = router()
+  .openapi(
+    createRoute({
+      method: 'post',
+      path: '/experiments/{id}/runs',
+      tags,
+      summary: 'Create a run',
+      description: 'With an `id` of your own the request can be sent again: it answers the same run.',
+      middleware: jsonRequest,
+      request: { params: ofExperiment, body: jsonBody(NewRun) },
+      responses: {
+        201: {
+          ...json(Run, 'The run.'),
+          headers: { Location: { description: 'Where the run is.', schema: { type: 'string' } } },
+        },
+        ...takesBody,
+        ...finds,
+        ...conflicts,
+      },
+    }),
+    async (c) => {
+      const { id: experimentId } = c.req.valid('param')
+      const body = c.req.valid('json')
+      const id = body.id ?? newId()
+      const runs = new RunRepository(c.var.db.http)
+      const metrics = new MetricRepository(c.var.db.http)
+      const hash = await creationHash({ ...body, id, experimentId })
+
+      const work = new UnitOfWork(c.var.db)
+      work.add(runs.insert(newRunRow(id, experimentId, body, hash)))
+      const created = work.add(runs.find(id))
+      const summaries = work.add(metrics.summaries(id))
+      await work.commit()
+
+      const [row] = created.result
+      if (!row) throw notFound()
+      return c.json(run(row, summaries.result), 201, { Location: `/runs/${id}` })
+    },
+  )
+  .openapi(
+    createRoute({
+      method: 'get',
+      path: '/experiments/{id}/runs',
+      tags,
+      summary: 'List the runs of an experiment, newest first',
+      description: 'Without their metrics, of which there can be thousands a run: `/runs/{id}` has them.',
+      request: {
+        params: ofExperiment,
+        query: z.object({
+          status: runStatus.optional(),
+          limit: limit(100, 1_000),
+          cursor: timeCursor,
+        }),
+      },
+      responses: {
+        200: { ...json(z.array(RunListed), 'A page of runs.'), headers: LinkHeader },
+        ...reads,
+        ...finds,
+      },
+    }),
+    async (c) => {
+      const { id } = c.req.valid('param')
+      const { status, limit, cursor: after } = c.req.valid('query')
+      const experiments = new ExperimentRepository(c.var.db.http)
+      const runs = new RunRepository(c.var.db.http)
+      const [[experiment], rows] = await c.var.db.batch([
+        experiments.find(id),
+        runs.list(id, { status, after, limit }),
+      ])
+      if (!experiment) throw new TrackerError('not_found', 'Experiment not found')
+      const kept = page(c, rows, limit, (row) => [row.startedAt.getTime(), row.id])
+      return c.json(kept.map(runListed), 200)
+    },
+  )
+  .openapi(
+    createRoute({
+      method: 'get',
+      path: '/runs/{id}',
+      tags,
+      summary: 'Get a run with its params, tags and metric summaries',
+      request: { params },
+      responses: { 200: json(Run, 'The run.'), ...finds },
+    }),
+    async (c) => {
+      const { id } = c.req.valid('param')
+      const runs = new RunRepository(c.var.db.http)
+      const metrics = new MetricRepository(c.var.db.http)
+      const [[row], summaries] = await c.var.db.batch([runs.find(id), metrics.summaries(id)])
+      if (!row) throw notFound()
+      return c.json(run(row, summaries), 200)
+    },
+  )
+  .openapi(
+    createRoute({
+      method: 'patch',
+      path: '/runs/{id}',
+      tags,
+      summary: 'Change a run: name, status, end, params, tags',
+      description:
+        'A status other than `running` and `scheduled` ends the run, and sets `ended_at` where it is not given; ' +
+        '`running` again resumes it. A param never changes its value. A tag set to null goes.',
+      middleware: jsonRequest,
+      request: { params, body: jsonBody(RunChange) },
+      responses: { 200: json(Run, 'The run as it is now.'), ...takesBody, ...finds, ...conflicts },
+    }),
+    async (c) => {
+      const { id } = c.req.valid('param')
+      const { ended_at: endedAt, ...rest } = c.req.valid('json')
+      const patch: RunPatch = { ...rest, endedAt }
+      if (endedAt && (patch.status === 'running' || patch.status === 'scheduled')) {
+        throw new TrackerError('conflict', `A run that is ${patch.status} has no end: leave out ended_at`)
+      }
+      const runs = new RunRepository(c.var.db.http)
+      const metrics = new MetricRepository(c.var.db.http)
+
+      const work = new UnitOfWork(c.var.db)
+      const checked = work.add(runs.check(id, patch))
+      work.add(runs.update(id, patch))
+      const found = work.add(runs.find(id))
+      const summaries = work.add(metrics.summaries(id))
+      await work.commit()
+
+      const [against] = checked.result
+      const [row] = found.result
+      if (!against || !row) throw notFound()
+      if (against.changedParams.length > 0) {
+        const names = against.changedParams.map((name) => `"${name}"`).join(', ')
+        throw new TrackerError('conflict', `A param never changes its value: ${names} is set already`)
+      }
+      if (against.endsNothing) {
+        throw new TrackerError('conflict', `The run is ${row.status}: to end it, send a status with ended_at`)
+      }
+      return c.json(run(row, summaries.result), 200)
+    },
+  )
+  .openapi(
+    createRoute({
+      method: 'delete',
+      path: '/runs/{id}',
+      tags,
+      summary: 'Delete a run and its points',
+      request: { params },
+      responses: { 204: { description: 'It is gone.' }, ...finds },
+    }),
+    async (c) => {
+      const { id } = c.req.valid('param')
+      const runs = new RunRepository(c.var.db.http)
+      const [[deleted]] = await c.var.db.batch([runs.delete(id)], {
+        timeout: DELETE_TIMEOUT,
+        repeatable: false,
+      })
+      if (!deleted) throw notFound()
+      return c.body(null, 204)
+    },
+  )

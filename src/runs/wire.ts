@@ -1,0 +1,106 @@
+/** How a run looks on the wire, for its own routes and for the experiment that creates it. */
+import { z } from '@hono/zod-openapi'
+import { RUN_STATUSES, type RunRow, type SeriesRow } from '../db/schema.ts'
+import {
+  clientId,
+  isoTimestamp,
+  named,
+  PARAM_LENGTH,
+  scalar,
+  TAG_LENGTH,
+  text,
+  timestamp,
+} from '../http/schemas.ts'
+import { SeriesSummary, seriesSummary } from '../metrics/wire.ts'
+import type { NewRun as NewRunRow } from './repository.ts'
+
+export const runStatus = z.enum(RUN_STATUSES)
+
+export const NewRun = z
+  .strictObject({
+    id: clientId.optional(),
+    name: text(1, 250).nullish(),
+    seed: z.int().min(Number.MIN_SAFE_INTEGER).max(Number.MAX_SAFE_INTEGER).nullish(),
+    started_at: timestamp.optional(),
+    params: named(scalar(PARAM_LENGTH)).optional(),
+    tags: named(scalar(TAG_LENGTH)).optional(),
+    parent_run_id: clientId.nullish(),
+  })
+  .openapi('NewRun', {
+    example: { name: 'baseline', seed: 7, params: { lr: 0.1, layers: 3 }, tags: { host: 'gpu-01' } },
+  })
+
+export const RunChange = z
+  .strictObject({
+    name: text(1, 250).nullable().optional(),
+    status: runStatus.optional(),
+    ended_at: timestamp.optional(),
+    params: named(scalar(PARAM_LENGTH)).optional(),
+    tags: named(scalar(TAG_LENGTH).nullable()).optional(),
+  })
+  .openapi('RunChange', { example: { status: 'completed', tags: { note: 'best so far' } } })
+
+export const RunSummary = z
+  .object({ id: z.guid(), started_at: isoTimestamp, status: runStatus })
+  .openapi('RunSummary')
+
+const stored = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]))
+
+export const RunListed = z
+  .object({
+    id: z.guid(),
+    experiment_id: z.guid(),
+    parent_run_id: z.guid().nullable(),
+    name: z.string().nullable(),
+    status: runStatus,
+    seed: z.int().nullable(),
+    started_at: isoTimestamp,
+    ended_at: isoTimestamp.nullable(),
+    params: stored,
+    tags: stored,
+  })
+  .openapi('RunListed')
+
+export const Run = RunListed.extend({ metrics: z.array(SeriesSummary) }).openapi('Run')
+
+export const runSummary = (row: Pick<RunRow, 'id' | 'startedAt' | 'status'>) => ({
+  id: row.id,
+  started_at: row.startedAt.toISOString(),
+  status: row.status,
+})
+
+export const runListed = (row: RunRow) => ({
+  id: row.id,
+  experiment_id: row.experimentId,
+  parent_run_id: row.parentRunId,
+  name: row.name,
+  status: row.status,
+  seed: row.seed,
+  started_at: row.startedAt.toISOString(),
+  ended_at: row.endedAt?.toISOString() ?? null,
+  params: row.params,
+  tags: row.tags,
+})
+
+export const run = (row: RunRow, metrics: SeriesRow[]) => ({
+  ...runListed(row),
+  metrics: metrics.map(seriesSummary),
+})
+
+/** The row that a create request stands for. */
+export const newRunRow = (
+  id: string,
+  experimentId: string,
+  body: Omit<z.output<typeof NewRun>, 'id'>,
+  creationHash: string,
+): NewRunRow => ({
+  id,
+  experimentId,
+  creationHash,
+  name: body.name ?? null,
+  seed: body.seed ?? null,
+  parentRunId: body.parent_run_id ?? null,
+  ...(body.started_at && { startedAt: body.started_at }),
+  params: body.params ?? {},
+  tags: body.tags ?? {},
+})

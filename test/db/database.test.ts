@@ -1,0 +1,111 @@
+import { createExecutionContext } from 'cloudflare:test'
+import { neonConfig } from '@neondatabase/serverless'
+import { sql } from 'drizzle-orm'
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { Database } from '../../src/db/database.ts'
+import { TrackerError } from '../../src/errors.ts'
+import { newTracker, type Tracker } from '../support/tracker.ts'
+
+let tracker: Tracker
+let db: Database
+beforeAll(async () => {
+  tracker = await newTracker()
+  await tracker.sql.query('create table marks (mark int)')
+})
+beforeEach(() => {
+  const ctx = createExecutionContext()
+  db = new Database(tracker.env, (promise) => ctx.waitUntil(promise))
+})
+
+const real = neonConfig.fetchFunction
+afterEach(() => {
+  neonConfig.fetchFunction = real
+})
+
+/** Lets `faults` fetches end otherwise than the gateway ends them. */
+function interfere(...faults: ((send: () => Promise<Response>) => Promise<Response>)[]) {
+  let sent = 0
+  neonConfig.fetchFunction = (...args: Parameters<typeof fetch>) => {
+    const fault = faults[sent++]
+    return fault ? fault(() => fetch(...args)) : fetch(...args)
+  }
+  return () => sent
+}
+
+const sqlError = (code: string) => async () => Response.json({ message: 'no', code }, { status: 400 })
+const lostAnswer = async (send: () => Promise<Response>) => {
+  await send()
+  throw new TypeError('connection lost')
+}
+const away = new TrackerError('unavailable', 'The database is away; try again')
+
+const mark = (n: number) => db.http.execute(sql`insert into marks values (${n})`)
+const marks = async (n: number) =>
+  ((await tracker.sql.query('select from marks where mark = $1', [n])) as unknown[]).length
+
+describe('a trip', () => {
+  it.each(['40001', '40P01', '57P01', '57P03', '53300', '08006'])(
+    'is made again after SQLSTATE %s',
+    async (code) => {
+      const sent = interfere(sqlError(code))
+      const [{ rows }] = await db.batch([db.http.execute(sql`select 1 as one`)])
+      expect([rows, sent(), db.trips]).toEqual([[{ one: 1 }], 2, 2])
+    },
+  )
+
+  it('is made again after a fetch that failed or an answer that is none', async () => {
+    const sent = interfere(
+      () => Promise.reject(new TypeError('connection refused')),
+      async () => new Response('bad gateway', { status: 502 }),
+    )
+    await db.batch([db.http.execute(sql`select 1`)])
+    expect(sent()).toBe(3)
+  })
+
+  it('is made three times at most, and then says that the database is away', async () => {
+    const sent = interfere(...Array(10).fill(sqlError('57P03')))
+    await expect(db.batch([db.http.execute(sql`select 1`)])).rejects.toThrow(away)
+    expect(sent()).toBe(3)
+  })
+
+  it.each(['23505', '42601', '22P02'])('is not made again after SQLSTATE %s', async (code) => {
+    const sent = interfere(sqlError(code))
+    await expect(db.batch([db.http.execute(sql`select 1`)])).rejects.toMatchObject({ code })
+    expect(sent()).toBe(1)
+  })
+
+  it('that cannot be repeated is not made again after a lost answer, but is after a rollback', async () => {
+    interfere(lostAnswer)
+    await expect(db.batch([mark(1)], { repeatable: false })).rejects.toThrow(away)
+    expect(await marks(1)).toBe(1)
+    interfere(sqlError('40P01'))
+    await db.batch([mark(2)], { repeatable: false })
+    expect(await marks(2)).toBe(1)
+  })
+
+  it('gives up a statement that takes too long, in the database', async () => {
+    const slow = db.batch([db.http.execute(sql`select pg_sleep(60)`)], { timeout: 50 })
+    await expect(slow).rejects.toThrow(
+      new TrackerError('unavailable', 'The database took too long to answer'),
+    )
+  })
+
+  it('gives up waiting for an answer that does not come', async () => {
+    const signals: (AbortSignal | null | undefined)[] = []
+    neonConfig.fetchFunction = (_url: string, init: RequestInit) => {
+      signals.push(init.signal)
+      return Promise.reject(new DOMException('timed out', 'TimeoutError'))
+    }
+    await expect(db.batch([mark(3)])).rejects.toThrow(away)
+    expect(signals).toHaveLength(3)
+    expect(new Set(signals).size).toBe(3)
+    for (const signal of signals) expect(signal).toBeInstanceOf(AbortSignal)
+  })
+
+  it('that is larger than the database takes is told as such', async () => {
+    const large = db.batch([db.http.execute(sql`select ${'x'.repeat(11 * 1024 * 1024)}`)])
+    await expect(large).rejects.toMatchObject({ code: 'too_large' })
+    const answer = db.batch([db.http.execute(sql`select repeat('x', 11 * 1024 * 1024)`)])
+    await expect(answer).rejects.toMatchObject({ code: 'too_large' })
+  })
+})

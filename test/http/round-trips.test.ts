@@ -1,0 +1,57 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import { app } from '../../src/app.ts'
+import { newTracker, roundTrips, type Tracker } from '../support/tracker.ts'
+import type { Experiment } from '../support/wire.ts'
+
+let tracker: Tracker
+let experiment: string
+let run: string
+beforeAll(async () => {
+  tracker = await newTracker()
+  const { body } = await tracker.post<Experiment>('/experiments', { name: 'x', owner: 'alice', run: {} })
+  experiment = body.id
+  run = body.runs[0]?.id ?? ''
+  await tracker.post(`/runs/${run}/metrics`, { metrics: [{ name: 'loss', step: 1, value: 1 }] })
+  for (let i = 0; i < 20; i++) await tracker.post(`/experiments/${experiment}/runs`, {})
+})
+
+/** Every route, the trips that it may make, and a request that makes it work. */
+const ROUTES: Record<string, [trips: number, body?: unknown]> = {
+  'GET /health': [0],
+  'GET /health/ready': [1],
+  'POST /experiments': [1, { name: 'y', owner: 'bob', run: { params: { lr: 1 } } }],
+  'GET /experiments': [1],
+  'GET /experiments/{id}': [1],
+  'PATCH /experiments/{id}': [1, { status: 'running' }],
+  'GET /owners': [1],
+  'POST /experiments/{id}/runs': [1, { params: { lr: 1 } }],
+  'GET /experiments/{id}/runs': [1],
+  'GET /runs/{id}': [1],
+  'PATCH /runs/{id}': [1, { params: { lr: 1 }, tags: { a: 'b' } }],
+  'POST /runs/{id}/metrics': [1, { metrics: [{ name: 'loss', step: 2, value: 1 }] }],
+  'GET /runs/{id}/metrics': [1],
+  'GET /runs/{id}/metrics/{name}': [1],
+  'DELETE /runs/{id}': [1],
+  'DELETE /experiments/{id}': [1],
+}
+
+describe('one request makes one round trip', () => {
+  it('and every route is in the table', () => {
+    const { paths } = app.getOpenAPI31Document({ openapi: '3.1.0', info: { title: '', version: '' } })
+    const documented = Object.entries(paths ?? {}).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+    )
+    expect(Object.keys(ROUTES).sort()).toEqual(documented.sort())
+  })
+
+  it.each(Object.entries(ROUTES))('%s', async (route, [trips, body]) => {
+    const [method = '', template = ''] = route.split(' ')
+    const path = template
+      .replace('/experiments/{id}', `/experiments/${experiment}`)
+      .replace('/runs/{id}', `/runs/${run}`)
+      .replace('{name}', 'loss')
+    const before = roundTrips()
+    const { status } = await tracker.send(method, path, body)
+    expect([status < 300, roundTrips() - before]).toEqual([true, trips])
+  })
+})

@@ -1,0 +1,496 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import { newTracker, type Problem, type Tracker } from '../support/tracker.ts'
+import type { Experiment, Point, Stored, Summary } from '../support/wire.ts'
+
+const UNKNOWN = '01990d2c-7a2f-7c0e-b1a7-0c5f3e8a9b10'
+const T1 = '2026-01-02T03:04:05.001Z'
+const T2 = '2026-01-02T03:04:05.002Z'
+const MIB = 1024 * 1024
+
+let tracker: Tracker
+beforeAll(async () => {
+  tracker = await newTracker()
+})
+
+async function newRun() {
+  const { body } = await tracker.post<Experiment>('/experiments', { name: 'x', owner: 'alice', run: {} })
+  return body.runs[0]?.id ?? ''
+}
+
+const log = <T = Stored>(run: string, body: unknown, headers?: Record<string, string>) =>
+  tracker.post<T>(`/runs/${run}/metrics`, body, headers)
+
+const lines = <T = Stored>(run: string, text: string) =>
+  log<T>(run, text, { 'Content-Type': 'application/x-ndjson' })
+
+async function history(run: string, name: string, query = '') {
+  const { body } = await tracker.get<Point[]>(`/runs/${run}/metrics/${encodeURIComponent(name)}${query}`)
+  return body
+}
+
+const values = async (run: string, name: string, query?: string) =>
+  (await history(run, name, query)).map(({ step, value }) => [step, value])
+
+async function gzip(text: string) {
+  const stream = new Blob([text]).stream().pipeThrough(new CompressionStream('gzip'))
+  return new Uint8Array(await new Response(stream).arrayBuffer())
+}
+
+describe('the three shapes', () => {
+  it('takes rows', async () => {
+    const run = await newRun()
+    const { status, body } = await log(run, {
+      metrics: [
+        { name: 'loss', step: 2, value: 0.25, timestamp: T2 },
+        { name: 'loss', step: 1, value: 0.5, timestamp: Date.parse(T1) },
+        { name: 'train/accuracy', step: 1, value: 1 },
+      ],
+      rank: 3,
+    })
+    expect([status, body]).toEqual([200, { stored: 3, duplicates: 0 }])
+    expect(await history(run, 'loss', '?rank=3')).toEqual([
+      { step: 1, value: 0.5, timestamp: T1 },
+      { step: 2, value: 0.25, timestamp: T2 },
+    ])
+    expect(await values(run, 'train/accuracy', '?rank=3')).toEqual([[1, 1]])
+  })
+
+  it('takes columns', async () => {
+    const run = await newRun()
+    const { status, body } = await log(run, {
+      series: [
+        { name: 'loss', steps: [3, 1, 2], values: [0.1, 0.5, 0.4], timestamps: [T1, T2, null] },
+        { name: 'acc', steps: [1], values: [0.9] },
+      ],
+    })
+    expect([status, body]).toEqual([200, { stored: 4, duplicates: 0 }])
+    expect(await values(run, 'loss')).toEqual([
+      [1, 0.5],
+      [2, 0.4],
+      [3, 0.1],
+    ])
+  })
+
+  it('takes lines: points and rows of a training log, each with its rank', async () => {
+    const run = await newRun()
+    const { status, body } = await lines(
+      run,
+      `{"name": "loss", "step": 1, "value": 0.5, "timestamp": "${T1}"}\r\n\n` +
+        '{"step": 2, "loss": 0.4, "accuracy": "NaN", "phase": "train", "extra": null}\n' +
+        `{"step": 2, "loss": 0.3, "rank": 1, "timestamp": "${T1}"}`,
+    )
+    expect([status, body]).toEqual([200, { stored: 4, duplicates: 0, ignored: ['phase', 'extra'] }])
+    expect(await values(run, 'loss')).toEqual([
+      [1, 0.5],
+      [2, 0.4],
+    ])
+    expect(await history(run, 'loss', '?rank=1')).toEqual([{ step: 2, value: 0.3, timestamp: T1 }])
+    expect(await values(run, 'accuracy')).toEqual([[2, 'NaN']])
+  })
+
+  it('takes gzip, and says so when it is none', async () => {
+    const run = await newRun()
+    const encoding = { 'Content-Encoding': 'gzip' }
+    const body = JSON.stringify({ metrics: [{ name: 'loss', step: 1, value: 0.5 }] })
+    expect(
+      (await log(run, await gzip(body), { ...encoding, 'Content-Type': 'application/json' })).body.stored,
+    ).toBe(1)
+    const plain = await log<Problem>(run, body, encoding)
+    expect([plain.status, plain.body.detail]).toEqual([
+      400,
+      'The body cannot be read: it is cut short, or it is not gzip',
+    ])
+    const cut = await log<Problem>(run, (await gzip(body)).slice(0, 30), encoding)
+    expect(cut.status).toBe(400)
+  })
+
+  it('takes nothing, and stores nothing', async () => {
+    const run = await newRun()
+    for (const answer of [
+      await log(run, { metrics: [] }),
+      await log(run, { series: [] }),
+      await lines(run, ''),
+    ]) {
+      expect([answer.status, answer.body]).toEqual([200, { stored: 0, duplicates: 0 }])
+    }
+    expect((await log(UNKNOWN, { metrics: [] })).status).toBe(404)
+  })
+})
+
+describe('exact values', () => {
+  it('keeps NaN, both infinities, -0, the smallest and the largest double', async () => {
+    const run = await newRun()
+    const exact = ['NaN', 'Infinity', '-Infinity', -0, 0, 5e-324, 1.7976931348623157e308, 0.1, -1 / 3]
+    await log(run, {
+      series: [{ name: 'v', steps: exact.map((_, i) => i), values: exact }],
+    })
+    // JSON.stringify writes -0 as 0, so it is sent as text.
+    await lines(run, '{"step": 100, "v": -0.0}')
+    const { text } = await tracker.get(`/runs/${run}/metrics/v`)
+    const read: Point[] = JSON.parse(text)
+    expect(read.map(({ value }) => value)).toEqual([
+      'NaN',
+      'Infinity',
+      '-Infinity',
+      0,
+      0,
+      5e-324,
+      1.7976931348623157e308,
+      0.1,
+      -1 / 3,
+      -0,
+    ])
+    const { text: summary } = await tracker.get(`/runs/${run}/metrics`)
+    expect(summary).toContain('"last":{"step":100,"value":-0.0,')
+  })
+
+  it('keeps steps of 64 bits, negative ones, and any order', async () => {
+    const run = await newRun()
+    const steps = [
+      '9223372036854775807',
+      7,
+      '-9223372036854775808',
+      -1,
+      9007199254740991,
+      '9007199254740992',
+      '8',
+    ]
+    await log(run, { series: [{ name: 's', steps, values: steps.map((_, i) => i) }] })
+    expect(await values(run, 's')).toEqual([
+      ['-9223372036854775808', 2],
+      [-1, 3],
+      [7, 1],
+      [8, 6],
+      [9007199254740991, 4],
+      ['9007199254740992', 5],
+      ['9223372036854775807', 0],
+    ])
+    const ahead = '?from_step=9007199254740992&to_step=99999999999999999999'
+    expect(await values(run, 's', ahead)).toEqual([
+      ['9007199254740992', 5],
+      ['9223372036854775807', 0],
+    ])
+  })
+
+  it('keeps two values at one step, and 0 apart from -0', async () => {
+    const run = await newRun()
+    await lines(run, '{"step": 1, "v": 0}\n{"step": 1, "v": 2}\n{"step": 1, "v": -0.0}')
+    await lines(run, '{"step": 1, "v": -0.0}')
+    const { body } = await lines(run, '{"step": 1, "v": 0}\n{"step": 1, "v": 3}')
+    expect(body).toEqual({ stored: 1, duplicates: 1 })
+    const kept = (await history(run, 'v')).map(({ value }) => value)
+    expect(kept).toHaveLength(4)
+    expect(kept.filter((value) => Object.is(value, -0))).toHaveLength(1)
+    expect(kept.filter((value) => Object.is(value, 0))).toHaveLength(1)
+  })
+
+  it('keeps names with slashes, spaces, dots and any printable Unicode, of 250 characters', async () => {
+    const run = await newRun()
+    for (const name of [
+      'train/loss',
+      'a b',
+      '100%',
+      '%2F',
+      'グラフ',
+      '🧪'.repeat(250),
+      '../x',
+      'a?b#c',
+      '"q"',
+      "o'x",
+      '{},\\',
+    ]) {
+      expect((await log(run, { metrics: [{ name, step: 1, value: 1 }] })).body).toEqual({
+        stored: 1,
+        duplicates: 0,
+      })
+      expect(await values(run, name)).toEqual([[1, 1]])
+    }
+  })
+})
+
+describe('each point once', () => {
+  it('counts a call that comes again as duplicates, with and without timestamps', async () => {
+    const run = await newRun()
+    const call = {
+      metrics: [
+        { name: 'loss', step: 1, value: 0.5, timestamp: T1 },
+        { name: 'loss', step: 2, value: 'NaN' },
+        { name: 'acc', step: 1, value: 0.5 },
+      ],
+    }
+    expect((await log(run, call)).body).toEqual({ stored: 3, duplicates: 0 })
+    const before = await history(run, 'loss')
+    expect((await log(run, call)).body).toEqual({ stored: 0, duplicates: 3 })
+    expect(await history(run, 'loss')).toEqual(before)
+  })
+
+  it('counts repeats within one call', async () => {
+    const run = await newRun()
+    const point = { name: 'loss', step: 1, value: 0.5 }
+    const { body } = await log(run, {
+      metrics: [point, point, { ...point, timestamp: T1 }, { ...point, timestamp: T1 }],
+    })
+    expect(body).toEqual({ stored: 2, duplicates: 2 })
+  })
+
+  it('takes a point with a timestamp as another one when the timestamp differs', async () => {
+    const run = await newRun()
+    const point = { name: 'loss', step: 1, value: 0.5 }
+    await log(run, { metrics: [{ ...point, timestamp: T1 }] })
+    expect((await log(run, { metrics: [point] })).body).toEqual({ stored: 0, duplicates: 1 })
+    expect((await log(run, { metrics: [{ ...point, timestamp: T2 }] })).body).toEqual({
+      stored: 1,
+      duplicates: 0,
+    })
+  })
+
+  it('stores the rest of a call that is partly there, behind, between and before what is there', async () => {
+    const run = await newRun()
+    const call = (steps: number[]) =>
+      log(run, { series: [{ name: 's', steps, values: steps.map((step) => step / 10) }] })
+    expect((await call([10, 20, 30])).body).toEqual({ stored: 3, duplicates: 0 })
+    expect((await call([20, 25, 40])).body).toEqual({ stored: 2, duplicates: 1 })
+    expect((await call([5, 10, 15, 20, 25, 30, 35, 40])).body).toEqual({ stored: 3, duplicates: 5 })
+    expect((await values(run, 's')).map(([step]) => step)).toEqual([5, 10, 15, 20, 25, 30, 35, 40])
+  })
+
+  it('stores a batch that comes ten times at once once', async () => {
+    const run = await newRun()
+    const steps = Array.from({ length: 200 }, (_, i) => i)
+    const call = { series: ['a', 'b', 'c'].map((name) => ({ name, steps, values: steps.map(Math.sin) })) }
+    const answers = await Promise.all(Array.from({ length: 10 }, () => log(run, call)))
+    expect(answers.map(({ status }) => status)).toEqual(Array(10).fill(200))
+    const sum = (key: 'stored' | 'duplicates') => answers.reduce((total, { body }) => total + body[key], 0)
+    expect([sum('stored'), sum('duplicates')]).toEqual([600, 5400])
+    const { body: summaries } = await tracker.get<Summary[]>(`/runs/${run}/metrics`)
+    expect(summaries.map(({ count }) => count)).toEqual([200, 200, 200])
+  })
+
+  it('lets sixteen writers log the same names in different orders without a deadlock', async () => {
+    const run = await newRun()
+    const names = Array.from({ length: 40 }, (_, i) => `m${i}`)
+    const answers = await Promise.all(
+      Array.from({ length: 16 }, (_, writer) => {
+        const turned = [...names.slice(writer * 2), ...names.slice(0, writer * 2)]
+        return log(run, { metrics: turned.map((name) => ({ name, step: writer, value: writer })) })
+      }),
+    )
+    for (const { status, body } of answers)
+      expect([status, body]).toEqual([200, { stored: 40, duplicates: 0 }])
+  })
+
+  it('keeps ranks apart', async () => {
+    const run = await newRun()
+    for (const rank of [0, 1, 2147483647]) {
+      expect((await log(run, { metrics: [{ name: 'loss', step: 1, value: 1 }], rank })).body.stored).toBe(1)
+    }
+    const { body } = await tracker.get<Summary[]>(`/runs/${run}/metrics`)
+    expect(body.map(({ rank }) => rank)).toEqual([0, 1, 2147483647])
+  })
+})
+
+describe('summaries', () => {
+  it('tell count, last, min and max, whatever the order of the calls', async () => {
+    const points = [
+      { step: 5, value: 'NaN', timestamp: T1 },
+      { step: 1, value: 3, timestamp: T1 },
+      { step: 5, value: 2, timestamp: T2 },
+      { step: 3, value: -1, timestamp: T1 },
+      { step: 4, value: -1, timestamp: T1 },
+      { step: 2, value: 'Infinity', timestamp: T1 },
+      { step: 0, value: 3, timestamp: T2 },
+    ]
+    const expected = {
+      name: 'loss',
+      rank: 0,
+      count: 7,
+      last: { step: 5, value: 2, timestamp: T2 },
+      min: { step: 3, value: -1, timestamp: T1 },
+      max: { step: 0, value: 3, timestamp: T2 },
+    }
+    for (const order of [points, points.toReversed()]) {
+      const run = await newRun()
+      for (const point of order) await log(run, { metrics: [{ name: 'loss', ...point }] })
+      expect((await tracker.get(`/runs/${run}/metrics`)).body).toEqual([expected])
+    }
+    const run = await newRun()
+    await log(run, { metrics: points.map((point) => ({ name: 'loss', ...point })) })
+    expect((await tracker.get<{ metrics: Summary[] }>(`/runs/${run}`)).body.metrics).toEqual([expected])
+  })
+
+  it('have no min and max where no value is finite', async () => {
+    const run = await newRun()
+    await log(run, { metrics: [{ name: 'loss', step: 1, value: '-Infinity', timestamp: T1 }] })
+    expect((await tracker.get(`/runs/${run}/metrics`)).body).toEqual([
+      {
+        name: 'loss',
+        rank: 0,
+        count: 1,
+        last: { step: 1, value: '-Infinity', timestamp: T1 },
+        min: null,
+        max: null,
+      },
+    ])
+  })
+
+  it('are empty for a run without points, and not found for no run', async () => {
+    const run = await newRun()
+    expect((await tracker.get(`/runs/${run}/metrics`)).body).toEqual([])
+    expect((await tracker.get<Problem>(`/runs/${UNKNOWN}/metrics`)).body.detail).toBe('Run not found')
+  })
+})
+
+describe('what is refused', () => {
+  it('refuses the whole call for one bad point, with the index of each fault', async () => {
+    const run = await newRun()
+    const { status, body } = await log<Problem>(run, {
+      metrics: [
+        { name: 'ok', step: 1, value: 1 },
+        { name: '', step: 1.5, value: 'nan', timestamp: 'noon' },
+        { name: 'a\u0007', step: '9223372036854775808', value: null },
+        { name: 'x'.repeat(251), step: 9007199254740992, value: '1', colour: 'red' },
+        'loss=1',
+        { step: true },
+      ],
+      rank: -1,
+    })
+    expect(status).toBe(422)
+    expect(body.errors?.map(({ path }) => path)).toEqual([
+      'rank',
+      'metrics[1].name',
+      'metrics[1].step',
+      'metrics[1].value',
+      'metrics[1].timestamp',
+      'metrics[2].name',
+      'metrics[2].step',
+      'metrics[2].value',
+      'metrics[3].colour',
+      'metrics[3].name',
+      'metrics[3].step',
+      'metrics[3].value',
+      'metrics[4]',
+      'metrics[5].name',
+      'metrics[5].step',
+      'metrics[5].value',
+    ])
+    expect((await tracker.get(`/runs/${run}/metrics`)).body).toEqual([])
+  })
+
+  it('names the place in columns', async () => {
+    const run = await newRun()
+    const { body } = await log<Problem>(run, {
+      series: [
+        { name: 'a', steps: [1, 'x'], values: [1, 2] },
+        { name: 'b', steps: [1], values: [1, 2] },
+        { name: '..', steps: [1], values: [[]], timestamps: [{}] },
+        { name: 'c', steps: 1, values: [], timestamps: [1], more: 1 },
+      ],
+    })
+    expect(body.errors?.map(({ path }) => path)).toEqual([
+      'series[0].steps[1]',
+      'series[1].values',
+      'series[2].name',
+      'series[2].values[0]',
+      'series[2].timestamps[0]',
+      'series[3].more',
+      'series[3].steps',
+      'series[3].timestamps',
+    ])
+  })
+
+  it('names the line, counted from 0 in a path and from 1 in a sentence', async () => {
+    const run = await newRun()
+    const bad = await lines<Problem>(
+      run,
+      '{"step": 1, "loss": 1}\n\n[1]\n{"loss": 1}\n{"step": 1, "lo\\u0000ss": 1}',
+    )
+    expect([bad.status, bad.body.errors?.map(({ path }) => path)]).toEqual([
+      422,
+      ['lines[2]', 'lines[3].step', 'lines[4]["lo\\u0000ss"]'],
+    ])
+    const broken = await lines<Problem>(run, '{"step": 1, "loss": 1}\n{"step": 2, "loss": NaN}')
+    expect([broken.status, broken.body.detail]).toEqual([
+      400,
+      'Line 2 is not JSON; write NaN and Infinity as strings, "NaN"',
+    ])
+    expect((await tracker.get(`/runs/${run}/metrics`)).body).toEqual([])
+  })
+
+  it('refuses a number that no double holds, instead of storing Infinity', async () => {
+    const run = await newRun()
+    const { status, body } = await log<Problem>(
+      run,
+      '{"metrics": [{"name": "a", "step": 1, "value": 1e999}]}',
+    )
+    expect([status, body.errors]).toEqual([
+      422,
+      [{ path: 'metrics[0].value', message: 'does not fit a double' }],
+    ])
+  })
+
+  it.each([[[]], [{}], [{ metrics: [], series: [] }], [{ metrics: {} }], [{ points: [] }], [null], ['x']])(
+    'refuses %j, which has no points to read',
+    async (body) => {
+      const run = await newRun()
+      expect((await log(run, JSON.stringify(body))).status).toBe(422)
+    },
+  )
+
+  it('takes 20,000 points a call and no more', async () => {
+    const run = await newRun()
+    const steps = Array.from({ length: 20_000 }, (_, i) => i)
+    expect((await log(run, { series: [{ name: 'a', steps, values: steps }] })).body.stored).toBe(20_000)
+    const { status, body } = await log<Problem>(run, {
+      series: [{ name: 'a', steps: [...steps, 20_000], values: [...steps, 20_000] }],
+    })
+    expect([status, body.errors]).toEqual([
+      422,
+      [{ path: '', message: 'has 20001 points; at most 20000 a call' }],
+    ])
+  })
+
+  it('tells a hundred faults and counts the others', async () => {
+    const run = await newRun()
+    const { body } = await log<Problem>(run, { metrics: Array(300).fill({ name: 'a', step: 1 }) })
+    expect(body.errors).toHaveLength(101)
+    expect(body.errors?.at(-1)).toEqual({ path: '', message: 'and 200 more' })
+  })
+
+  it('takes 8 MiB and refuses one byte more, also when it is small before inflating', async () => {
+    const run = await newRun()
+    const point = '{"metrics":[{"name":"a","step":1,"value":1}]}'
+    const full = point.padEnd(8 * MIB, ' ')
+    const json = { 'Content-Type': 'application/json' }
+    expect((await log(run, full)).status).toBe(200)
+    expect((await log(run, await gzip(full), { ...json, 'Content-Encoding': 'gzip' })).status).toBe(200)
+    expect((await log<Problem>(run, `${full} `)).body).toMatchObject({
+      status: 413,
+      detail: 'The body has more than 8388608 bytes',
+    })
+    const bomb = await gzip(' '.repeat(64 * MIB))
+    expect(bomb.byteLength).toBeLessThan(100_000)
+    expect((await log(run, bomb, { ...json, 'Content-Encoding': 'gzip' })).status).toBe(413)
+  })
+
+  it('says that the run is not found, and leaves nothing behind', async () => {
+    for (const id of [UNKNOWN, 'no-uuid']) {
+      const { status, body } = await log<Problem>(id, { metrics: [{ name: 'a', step: 1, value: 1 }] })
+      expect([status, body.detail]).toEqual([404, 'Run not found'])
+    }
+    const run = await newRun()
+    await log(run, { metrics: [{ name: 'a', step: 1, value: 1 }] })
+    await tracker.delete(`/runs/${run}`)
+    expect((await log(run, { metrics: [{ name: 'a', step: 1, value: 1 }] })).status).toBe(404)
+  })
+
+  it('refuses another content type, naming those it takes', async () => {
+    const run = await newRun()
+    const { status, body } = await log<Problem>(run, 'a=1', {
+      'Content-Type': 'application/x-www-form-urlencoded',
+    })
+    expect([status, body.detail]).toEqual([
+      415,
+      'Content-Type must be application/json or application/x-ndjson or application/ndjson or application/jsonl or application/x-jsonlines; not application/x-www-form-urlencoded',
+    ])
+  })
+})

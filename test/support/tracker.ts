@@ -1,0 +1,106 @@
+import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test'
+import { neon, neonConfig } from '@neondatabase/serverless'
+import { inject } from 'vitest'
+import type { Env } from '../../src/env.ts'
+import worker from '../../src/index.ts'
+
+/** An answer of the tracker, its body read. */
+export interface Answer<T> {
+  status: number
+  headers: Headers
+  text: string
+  /** The body as JSON; undefined where it is none. */
+  body: T
+}
+
+export interface Problem {
+  type: string
+  title: string
+  status: number
+  detail: string
+  request_id: string
+  errors?: { path: string; message: string }[]
+}
+
+/** Requests that the driver has made to the gateway: what a round trip is, counted where it leaves the Worker. */
+let fetches = 0
+neonConfig.fetchFunction = (...args: Parameters<typeof fetch>) => {
+  fetches += 1
+  return fetch(...args)
+}
+export const roundTrips = () => fetches
+
+/** The Worker with a database of its own, cloned from the migrated template. */
+export interface Tracker {
+  env: Env
+  /** Asks the database behind the tracker's back. */
+  sql: ReturnType<typeof neon>
+  /** Sends a request through the Worker's own door; a body that is no string or bytes goes as JSON. */
+  send<T>(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer<T>>
+  get<T>(path: string, headers?: Record<string, string>): Promise<Answer<T>>
+  post<T>(path: string, body: unknown, headers?: Record<string, string>): Promise<Answer<T>>
+  patch<T>(path: string, body: unknown): Promise<Answer<T>>
+  delete<T>(path: string): Promise<Answer<T>>
+}
+
+/** A tracker whose database nobody else uses. */
+export async function newTracker(): Promise<Tracker> {
+  const adminUrl = inject('adminUrl')
+  const gateway = inject('gateway')
+  const name = `t_${crypto.randomUUID().replaceAll('-', '')}`
+  neonConfig.fetchEndpoint = `${gateway}/sql`
+  await neon(adminUrl).query(`create database ${name} template ${inject('template')}`)
+  const url = new URL(adminUrl)
+  url.pathname = `/${name}`
+  return trackerOn({ DATABASE_URL: url.href, DATABASE_GATEWAY: gateway })
+}
+
+/** A tracker on the given database. */
+export function trackerOn(env: Env): Tracker {
+  async function send<T>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}) {
+    const isRaw = body === undefined || typeof body === 'string' || body instanceof Uint8Array
+    const request = new Request<unknown, IncomingRequestCfProperties>(`https://edgerun.test${path}`, {
+      method,
+      headers: { ...(body !== undefined && { 'Content-Type': 'application/json' }), ...headers },
+      ...(body !== undefined && { body: isRaw ? body : JSON.stringify(body) }),
+      redirect: 'manual',
+    })
+    const ctx = createExecutionContext()
+    const response = await worker.fetch(request, env, ctx)
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(
+      await response.arrayBuffer(),
+    )
+    await waitOnExecutionContext(ctx)
+    const isJson = /json\b/.test(response.headers.get('Content-Type') ?? '')
+    // What a route answers is what the test is about to check.
+    const answer = (
+      isJson && text !== '' && !/ndjson/.test(response.headers.get('Content-Type') ?? '')
+        ? JSON.parse(text)
+        : undefined
+    ) as T
+    return { status: response.status, headers: response.headers, text, body: answer }
+  }
+  return {
+    env,
+    sql: neon(env.DATABASE_URL),
+    send,
+    get: (path, headers) => send('GET', path, undefined, headers),
+    post: (path, body, headers) => send('POST', path, body, headers),
+    patch: (path, body) => send('PATCH', path, body),
+    delete: (path) => send('DELETE', path),
+  }
+}
+
+/** The path of the next page, from the `Link` header; undefined on the last one. */
+export const nextPage = (headers: Headers) => /<([^>]*)>; rel="next"/.exec(headers.get('Link') ?? '')?.[1]
+
+/** All rows of a list, page by page. */
+export async function allPages<T>(tracker: Tracker, path: string): Promise<T[]> {
+  const rows: T[] = []
+  for (let next: string | undefined = path; next !== undefined; ) {
+    const { body, headers }: Answer<T[]> = await tracker.get<T[]>(next)
+    rows.push(...body)
+    next = nextPage(headers)
+  }
+  return rows
+}

@@ -1,0 +1,15 @@
+/** Gathers the Worker's static files in `dist/assets`: the interactive API page, which must work without internet. */
+import { cp, mkdir, rm } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import path from 'node:path'
+
+const root = path.resolve(import.meta.dirname, '..')
+const swagger = path.dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'))
+const target = path.join(root, 'dist/assets/docs')
+
+await rm(path.join(root, 'dist/assets'), { recursive: true, force: true })
+await mkdir(target, { recursive: true })
+await cp(path.join(root, 'src/docs'), target, { recursive: true })
+for (const file of ['swagger-ui-bundle.js', 'swagger-ui.css', 'favicon-32x32.png', 'LICENSE']) {
+  await cp(path.join(swagger, file), path.join(target, file))
+}

@@ -1,0 +1,284 @@
+/** Warm sessions by who is logged in, with one maximum over all of them. */
+import pg from 'pg'
+import { Exchange, type Result, type Statement } from './exchange.ts'
+import { type CancelKey, CONNECT_TIMEOUT, cancel, type Upstream } from './upstream.ts'
+
+/** How long a request waits for a session, and a session for a request, in milliseconds. */
+const WAIT_TIMEOUT = 10_000
+const IDLE_TIMEOUT = 60_000
+
+/** How long the reset of a session may take before its connection is given up, in milliseconds. */
+const RESET_TIMEOUT = 5_000
+
+/** Whom Postgres is asked to let in. */
+export interface Login {
+  user: string
+  password: string
+  database: string
+  application_name?: string
+  options?: string
+}
+
+/** No session became free in time. The SQLSTATE of Postgres' own "too many clients" marks it as passing. */
+export class PoolBusy extends Error {
+  readonly code = '53300'
+  readonly severity = 'FATAL'
+}
+
+interface Waiter {
+  key: string
+  login: Login
+  resolve: (session: Session) => void
+  reject: (error: Error) => void
+}
+
+/** A logged-in connection to Postgres that serves one request at a time. */
+export class Session {
+  readonly key: string
+  idleSince = 0
+  /** Never used again: its connection is lost, or a cancellation is on its way that could hit another's statement. */
+  doomed = false
+  readonly #client: pg.Client
+  readonly #upstream: Upstream
+  /** Whether no transaction is open. */
+  #clean = true
+  #cancelKey: CancelKey | undefined
+
+  private constructor(key: string, client: pg.Client, upstream: Upstream) {
+    this.key = key
+    this.#client = client
+    this.#upstream = upstream
+  }
+
+  /** @param onLost called once when the connection is lost while nobody uses it, or later */
+  static async open(key: string, login: Login, upstream: Upstream, onLost: (session: Session) => void) {
+    const client = new pg.Client({
+      ...login,
+      // A function, so that `pg` never looks for a password of its own when this one is empty.
+      password: () => login.password,
+      host: upstream.host,
+      port: upstream.port,
+      ssl: upstream.tls ?? false,
+      connectionTimeoutMillis: CONNECT_TIMEOUT,
+      keepAlive: true,
+    })
+    const session = new Session(key, client, upstream)
+    client.connection.once('backendKeyData', (key: CancelKey) => {
+      session.#cancelKey = key
+    })
+    // Without a listener the restart of the database would end this process.
+    client.on('error', () => {
+      session.doomed = true
+    })
+    client.once('end', () => {
+      session.doomed = true
+      onLost(session)
+    })
+    await client.connect()
+    return session
+  }
+
+  /** Runs one statement, or several as one transaction. */
+  async run(statements: Statement[], begin?: string): Promise<Result[]> {
+    this.#clean = false
+    const results = await this.#client.query(new Exchange(statements, begin)).done
+    this.#clean = this.#client.getTransactionStatus() === 'I'
+    return results
+  }
+
+  /** Puts the session into the state of a fresh one, or ends it. */
+  async reset(): Promise<void> {
+    if (this.doomed) return this.end()
+    try {
+      // After a failure it is not known yet whether a transaction is open; without one this is a mere warning.
+      if (!this.#clean) await this.#quietly('rollback')
+      await this.#quietly('discard all')
+    } catch {
+      await this.end()
+    }
+  }
+
+  #quietly(text: string) {
+    const query = { text, query_timeout: RESET_TIMEOUT }
+    return this.#client.query(query)
+  }
+
+  /** Stops the statement that runs, and ends the session. */
+  async cancel(): Promise<void> {
+    this.doomed = true
+    if (this.#cancelKey !== undefined) await cancel(this.#upstream, this.#cancelKey)
+    await this.end()
+  }
+
+  async end(): Promise<void> {
+    this.doomed = true
+    await this.#client.end().catch(() => {})
+  }
+}
+
+/** Lends sessions out, first come first served. */
+export class Pool {
+  readonly #upstream: Upstream
+  readonly #max: number
+  readonly #sessions = new Set<Session>()
+  /** Latest used last: the rest may grow old and be closed. */
+  readonly #idle: Session[] = []
+  readonly #waiting: Waiter[] = []
+  /** Sessions that will be free in a moment: they connect, or are being reset. */
+  readonly #coming = new Map<string, number>()
+  readonly #connecting = new Set<Promise<void>>()
+  #closed = false
+  readonly #reaper: NodeJS.Timeout
+
+  constructor(upstream: Upstream, max: number) {
+    this.#upstream = upstream
+    this.#max = max
+    this.#reaper = setInterval(() => this.#reap(), IDLE_TIMEOUT / 6).unref()
+  }
+
+  stats() {
+    return {
+      open: this.#sessions.size,
+      idle: this.#idle.length,
+      waiting: this.#waiting.length,
+      connecting: this.#connecting.size,
+    }
+  }
+
+  /**
+   * Waits for a session.
+   *
+   * @throws PoolBusy when none becomes free in time; what Postgres says when it does not let the login in
+   */
+  acquire(login: Login, signal: AbortSignal): Promise<Session> {
+    const key = JSON.stringify([
+      login.user,
+      login.password,
+      login.database,
+      login.application_name,
+      login.options,
+    ])
+    return new Promise((resolve, reject) => {
+      const leave = (error: Error) => {
+        const at = this.#waiting.indexOf(waiter)
+        if (at >= 0) this.#waiting.splice(at, 1)
+        waiter.reject(error)
+      }
+      const onAbort = () => leave(new Error('The client went away'))
+      const timer = setTimeout(
+        () => leave(new PoolBusy('No database connection became free in time')),
+        WAIT_TIMEOUT,
+      )
+      const settle = () => {
+        clearTimeout(timer)
+        signal.removeEventListener('abort', onAbort)
+      }
+      const waiter: Waiter = {
+        key,
+        login,
+        resolve: (session) => {
+          settle()
+          resolve(session)
+        },
+        reject: (error) => {
+          settle()
+          reject(error)
+        },
+      }
+      if (this.#closed) return waiter.reject(new Error('The gateway is closing'))
+      if (signal.aborted) return onAbort()
+      signal.addEventListener('abort', onAbort)
+      this.#waiting.push(waiter)
+      this.#serve()
+    })
+  }
+
+  /** Takes a session back; it is lent again when nothing of its last use is left in it. */
+  async release(session: Session): Promise<void> {
+    this.#count(session.key, 1)
+    await session.reset()
+    this.#count(session.key, -1)
+    if (this.#closed) await session.end()
+    else if (!session.doomed) {
+      session.idleSince = Date.now()
+      this.#idle.push(session)
+    }
+    this.#serve()
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    clearInterval(this.#reaper)
+    for (const waiter of this.#waiting.splice(0)) waiter.reject(new Error('The gateway is closing'))
+    await Promise.all([...this.#connecting, ...Array.from(this.#sessions, (session) => session.end())])
+  }
+
+  /** Gives idle sessions to those who wait, in order, and opens what is missing. */
+  #serve(): void {
+    const claimed = new Map<string, number>()
+    for (const waiter of [...this.#waiting]) {
+      const at = this.#idle.findLastIndex(({ key }) => key === waiter.key)
+      const [session] = at < 0 ? [] : this.#idle.splice(at, 1)
+      if (session !== undefined) {
+        this.#waiting.splice(this.#waiting.indexOf(waiter), 1)
+        waiter.resolve(session)
+        continue
+      }
+      const before = claimed.get(waiter.key) ?? 0
+      claimed.set(waiter.key, before + 1)
+      if (before < (this.#coming.get(waiter.key) ?? 0)) continue
+      if (this.#sessions.size + this.#connecting.size >= this.#max) {
+        // All are taken. One that idles for another login makes room.
+        const oldest = this.#idle.shift()
+        if (oldest === undefined) return
+        this.#sessions.delete(oldest)
+        void oldest.end()
+      }
+      const opening = this.#open(waiter).finally(() => {
+        this.#connecting.delete(opening)
+        this.#count(waiter.key, -1)
+        this.#serve()
+      })
+      this.#connecting.add(opening)
+      this.#count(waiter.key, 1)
+    }
+  }
+
+  async #open({ key, login }: Waiter): Promise<void> {
+    try {
+      const session = await Session.open(key, login, this.#upstream, (lost) => this.#forget(lost))
+      if (this.#closed) return await session.end()
+      this.#sessions.add(session)
+      session.idleSince = Date.now()
+      this.#idle.push(session)
+    } catch (error) {
+      // Whoever has waited longest for such a session learns why there is none.
+      const at = this.#waiting.findIndex((waiter) => waiter.key === key)
+      const [waiter] = at < 0 ? [] : this.#waiting.splice(at, 1)
+      waiter?.reject(error instanceof Error ? error : new Error(String(error)))
+    }
+  }
+
+  #forget(session: Session): void {
+    this.#sessions.delete(session)
+    const at = this.#idle.indexOf(session)
+    if (at >= 0) this.#idle.splice(at, 1)
+    this.#serve()
+  }
+
+  #count(key: string, change: number): void {
+    const count = (this.#coming.get(key) ?? 0) + change
+    if (count === 0) this.#coming.delete(key)
+    else this.#coming.set(key, count)
+  }
+
+  #reap(): void {
+    const limit = Date.now() - IDLE_TIMEOUT
+    while (this.#idle[0] !== undefined && this.#idle[0].idleSince < limit) {
+      const session = this.#idle.shift()
+      if (session === undefined) return
+      this.#sessions.delete(session)
+      void session.end()
+    }
+  }
+}

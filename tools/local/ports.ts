@@ -1,0 +1,24 @@
+/** Ports on the loopback interface. */
+import { createServer, type Server } from 'node:net'
+
+/** Opens a server on a port of the loopback interface, 0 for a free one, and gives the port. */
+export async function listen(server: Server, port: number): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, '127.0.0.1', () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('A server on a port has no port')
+  return address.port
+}
+
+/** A port that is free at this moment. */
+export async function freePort(): Promise<number> {
+  const server = createServer()
+  const port = await listen(server, 0)
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}

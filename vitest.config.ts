@@ -1,0 +1,39 @@
+import { cloudflareTest } from '@cloudflare/vitest-pool-workers'
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  test: {
+    silent: 'passed-only',
+    projects: [
+      {
+        // The Worker in workerd, against a real Postgres behind the gateway.
+        plugins: [cloudflareTest({ miniflare: { compatibilityDate: '2026-08-01' } })],
+        test: {
+          name: 'worker',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/tools/**', 'test/system/**'],
+          globalSetup: 'test/support/global-setup.ts',
+        },
+      },
+      {
+        // What runs in Node: the gateway, the embedded Postgres, the migrations.
+        test: {
+          name: 'tools',
+          include: ['test/tools/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        // Whole processes, as a person starts them; slow.
+        test: {
+          name: 'system',
+          include: ['test/system/**/*.test.ts'],
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+})
