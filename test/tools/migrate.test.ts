@@ -1,0 +1,165 @@
+import { execFile } from 'node:child_process'
+import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { history, migrate, rollback } from '../../tools/db/migrate.ts'
+import { type LocalPostgres, startPostgres } from '../../tools/local/postgres.ts'
+import { temporaryFolder } from './support.ts'
+
+const run = promisify(execFile)
+const PROJECT = path.resolve(import.meta.dirname, '../..')
+
+let postgres: LocalPostgres
+let remove: () => Promise<void>
+beforeAll(async () => {
+  const temporary = await temporaryFolder()
+  remove = temporary.remove
+  postgres = await startPostgres({ dataDir: temporary.folder, durable: false, log: () => {} })
+})
+afterAll(async () => {
+  await postgres.stop()
+  await remove()
+})
+
+async function query(url: string, text: string): Promise<Record<string, unknown>[]> {
+  const client = new pg.Client(url)
+  await client.connect()
+  try {
+    return (await client.query(text)).rows
+  } finally {
+    await client.end()
+  }
+}
+
+let databases = 0
+async function emptyDatabase(): Promise<string> {
+  const name = `migrate_${databases++}`
+  await query(postgres.url, `create database ${name}`)
+  const url = new URL(postgres.url)
+  url.pathname = `/${name}`
+  return url.href
+}
+
+/** Everything that a migration can make: columns, constraints and indexes, as Postgres describes them. */
+const schemaOf = (url: string) =>
+  query(
+    url,
+    `select 'column' as kind, table_name || '.' || column_name as name,
+       concat_ws(' ', data_type, character_maximum_length, datetime_precision, is_nullable, column_default) as definition
+     from information_schema.columns where table_schema = 'public'
+     union all
+     select 'constraint', conrelid::regclass || '.' || conname, pg_get_constraintdef(oid)
+     from pg_constraint where connamespace = 'public'::regnamespace
+     union all
+     select 'index', indexname, indexdef from pg_indexes where schemaname = 'public'
+     union all
+     select 'view', viewname, definition from pg_views where schemaname = 'public'
+     order by 1, 2`,
+  )
+
+describe('migrations', () => {
+  it('go up, down to nothing and up again to the same schema', async () => {
+    const url = await emptyDatabase()
+    const empty = await schemaOf(url)
+    const names = await migrate(url)
+    expect(names[0]).toBe('0000_start')
+    const schema = await schemaOf(url)
+    expect(schema.length).toBeGreaterThan(40)
+    expect(await rollback(url, names.length)).toEqual(names.toReversed())
+    expect(await schemaOf(url)).toEqual(empty)
+    await migrate(url)
+    expect(await schemaOf(url)).toEqual(schema)
+  })
+
+  it("have the index on an experiment's owner", async () => {
+    const url = await emptyDatabase()
+    await migrate(url)
+    const indexes = await query(
+      url,
+      "select indexdef from pg_indexes where indexname = 'experiments_owner_idx'",
+    )
+    expect(indexes).toEqual([{ indexdef: expect.stringContaining('(owner, created_at, id)') }])
+  })
+
+  it('are applied once when two migrators start at once', async () => {
+    const url = await emptyDatabase()
+    const applied = await Promise.all([migrate(url), migrate(url), migrate(url)])
+    expect(applied.filter((names) => names.length > 0)).toHaveLength(1)
+  })
+
+  it('leave nothing behind when one fails', async () => {
+    const url = await emptyDatabase()
+    await query(url, 'create table series (id int)')
+    await expect(migrate(url)).rejects.toThrow('relation "series" already exists')
+    expect(
+      await query(url, "select table_name from information_schema.tables where table_schema = 'public'"),
+    ).toEqual([{ table_name: 'series' }])
+    expect((await history(url)).every(({ applied }) => !applied)).toBe(true)
+  })
+
+  it('tell their history', async () => {
+    const url = await emptyDatabase()
+    await migrate(url)
+    await rollback(url)
+    const entries = await history(url)
+    expect(entries.at(-1)?.applied).toBe(false)
+    expect(entries.slice(0, -1).every(({ applied }) => applied)).toBe(true)
+  })
+
+  it('each have a down step beside the up step', async () => {
+    const files = await readdir(path.join(PROJECT, 'drizzle'))
+    const ups = files.filter((file) => file.endsWith('.sql') && !file.endsWith('.down.sql'))
+    expect(ups.length).toBeGreaterThan(0)
+    for (const up of ups) expect(files).toContain(up.replace('.sql', '.down.sql'))
+  })
+
+  it('say all that the schema says: generate finds nothing new', async () => {
+    const copy = await mkdtemp(path.join(tmpdir(), 'edgerun-generate-'))
+    try {
+      await cp(path.join(PROJECT, 'drizzle'), copy, { recursive: true })
+      const before = await readFile(path.join(copy, 'meta/_journal.json'), 'utf8')
+      const out = path.relative(PROJECT, copy)
+      const { stdout } = await run(
+        path.join(PROJECT, 'node_modules/.bin/drizzle-kit'),
+        ['generate', '--dialect=postgresql', '--schema=./src/db/schema.ts', `--out=${out}`],
+        { cwd: PROJECT },
+      )
+      expect(stdout).toContain('No schema changes')
+      expect(await readFile(path.join(copy, 'meta/_journal.json'), 'utf8')).toBe(before)
+    } finally {
+      await rm(copy, { recursive: true })
+    }
+  })
+})
+
+describe('npm run db:…', () => {
+  const cli = (args: string[], env: Record<string, string>) =>
+    run(process.execPath, [path.join(PROJECT, 'tools/db/cli.ts'), ...args], {
+      env: { ...process.env, ...env },
+    })
+
+  it('migrates, tells the history and rolls back', async () => {
+    const DATABASE_URL = await emptyDatabase()
+    expect((await cli(['migrate'], { DATABASE_URL })).stdout).toContain('applied  0000_start\n')
+    expect((await cli(['migrate'], { DATABASE_URL })).stdout).toBe('Nothing to do: nothing was applied.\n')
+    expect((await cli(['history'], { DATABASE_URL })).stdout).toContain('applied  0000_start\n')
+    expect((await cli(['rollback', '99'], { DATABASE_URL })).stdout).toContain('taken back  0000_start\n')
+    expect((await cli(['history'], { DATABASE_URL })).stdout).toContain('pending  0000_start\n')
+  })
+
+  it('says in one sentence what is wrong', async () => {
+    const DATABASE_URL = postgres.url.replace(/:[^:@]*@/, ':secret-guess@')
+    await expect(cli(['migrate'], { DATABASE_URL })).rejects.toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^The database says: password authentication failed[^\n]*\n$/),
+    })
+    await expect(cli(['migrate'], { DATABASE_URL: '' })).rejects.toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^Set DATABASE_URL/),
+    })
+    await expect(cli(['rollback', 'x'], { DATABASE_URL })).rejects.toMatchObject({ code: 1 })
+  })
+})

@@ -1,0 +1,48 @@
+/**
+ * `npm run deploy:check`: builds what `npm run deploy` would upload, without an account, and says how large it is and
+ * how long it takes to start here. Fails over the size that this project allows itself.
+ */
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+
+const MAX_GZIP_KIB = 400
+
+const wrangler = (...args: string[]) =>
+  execFileSync(path.resolve(import.meta.dirname, '../node_modules/.bin/wrangler'), args, {
+    cwd: path.resolve(import.meta.dirname, '..'),
+    encoding: 'utf8',
+    env: { ...process.env, WRANGLER_SEND_METRICS: 'false', NO_COLOR: '1' },
+  })
+
+/** The number that `pattern` finds in what wrangler printed; a wrangler that words it otherwise is an error. */
+function figure(pattern: RegExp, output: string): number {
+  const found = pattern.exec(output)?.[1]
+  if (found === undefined) throw new Error(`wrangler printed no ${pattern.source}:\n${output}`)
+  return Number(found)
+}
+
+const folder = mkdtempSync(path.join(tmpdir(), 'edgerun-deploy-'))
+try {
+  const bundle = path.join(folder, 'worker.bundle')
+  const gzip = figure(/gzip: ([\d.]+) KiB/, wrangler('deploy', '--dry-run', '--outfile', bundle))
+  const profile = wrangler(
+    'check',
+    'startup',
+    '--worker',
+    bundle,
+    '--outfile',
+    path.join(folder, 'cpuprofile'),
+  )
+  console.log(`size      ${gzip} KiB gzipped, of ${MAX_GZIP_KIB} allowed`)
+  console.log(
+    `start-up  ${figure(/Active: ([\d.]+) ms/, profile)} ms of CPU on this machine, of 1,000 that Cloudflare allows`,
+  )
+  if (gzip > MAX_GZIP_KIB) {
+    console.error(`The Worker is too large: ${gzip} KiB gzipped.`)
+    process.exitCode = 1
+  }
+} finally {
+  rmSync(folder, { recursive: true })
+}
