@@ -78,6 +78,8 @@ describe('a trip', () => {
     interfere(lostAnswer)
     await expect(db.batch([mark(1)], { repeatable: false })).rejects.toThrow(away)
     expect(await marks(1)).toBe(1)
+    interfere(sqlError('57P01'))
+    await expect(db.batch([mark(4)], { repeatable: false })).rejects.toThrow(away)
     interfere(sqlError('40P01'))
     await db.batch([mark(2)], { repeatable: false })
     expect(await marks(2)).toBe(1)

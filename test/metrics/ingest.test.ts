@@ -254,17 +254,23 @@ describe('each point once', () => {
     expect((await values(run, 's')).map(([step]) => step)).toEqual([5, 10, 15, 20, 25, 30, 35, 40])
   })
 
-  it('stores a batch that comes ten times at once once', async () => {
-    const run = await newRun()
-    const steps = Array.from({ length: 200 }, (_, i) => i)
-    const call = { series: ['a', 'b', 'c'].map((name) => ({ name, steps, values: steps.map(Math.sin) })) }
-    const answers = await Promise.all(Array.from({ length: 10 }, () => log(run, call)))
-    expect(answers.map(({ status }) => status)).toEqual(Array(10).fill(200))
-    const sum = (key: 'stored' | 'duplicates') => answers.reduce((total, { body }) => total + body[key], 0)
-    expect([sum('stored'), sum('duplicates')]).toEqual([600, 5400])
-    const { body: summaries } = await tracker.get<Summary[]>(`/runs/${run}/metrics`)
-    expect(summaries.map(({ count }) => count)).toEqual([200, 200, 200])
-  })
+  it.each(['new', 'known'])(
+    'stores a batch that comes ten times at once once, when its series are %s',
+    async (series) => {
+      const run = await newRun()
+      const steps = Array.from({ length: 200 }, (_, i) => i)
+      const call = { series: ['a', 'b', 'c'].map((name) => ({ name, steps, values: steps.map(Math.sin) })) }
+      if (series === 'known') {
+        await log(run, { series: call.series.map(({ name }) => ({ name, steps: [-1], values: [0] })) })
+      }
+      const answers = await Promise.all(Array.from({ length: 10 }, () => log(run, call)))
+      expect(answers.map(({ status }) => status)).toEqual(Array(10).fill(200))
+      const sum = (key: 'stored' | 'duplicates') => answers.reduce((total, { body }) => total + body[key], 0)
+      expect([sum('stored'), sum('duplicates')]).toEqual([600, 5400])
+      const { body: summaries } = await tracker.get<Summary[]>(`/runs/${run}/metrics`)
+      expect(summaries.map(({ count }) => count)).toEqual(Array(3).fill(series === 'known' ? 201 : 200))
+    },
+  )
 
   it('lets sixteen writers log the same names in different orders without a deadlock', async () => {
     const run = await newRun()
