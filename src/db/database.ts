@@ -5,14 +5,19 @@ import { drizzle as drizzleHttp, type NeonHttpDatabase } from 'drizzle-orm/neon-
 import { drizzle as drizzleWebSocket } from 'drizzle-orm/neon-serverless'
 import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core'
 import type { Env } from '../env.ts'
+import { TrackerError } from '../errors.ts'
 import { isPassing, isRolledBack, translate } from './errors.ts'
 
 /** How long Postgres works on one statement, and how long we wait for a trip in all, in milliseconds. */
 const STATEMENT_TIMEOUT = 10_000
 const TRIP_TIMEOUT = STATEMENT_TIMEOUT + 2_000
 
-/** How often a trip is made before the caller is told, and the longest pause before the second, in milliseconds. */
+/**
+ * How often a trip is made before the caller is told, within which time another one may begin, and the longest pause
+ * before the second, in milliseconds. A database that answers nothing is waited for once.
+ */
 const ATTEMPTS = 3
+const ATTEMPTS_BEGIN_WITHIN = 5_000
 const FIRST_PAUSE = 100
 
 interface Rows<T> {
@@ -50,22 +55,30 @@ export interface TripOptions {
  * transaction. An interactive transaction opens a WebSocket, and only when it is asked for.
  */
 export class Database {
-  /** Builds statements. Do not await them: give them to `batch` or to a unit of work. */
-  readonly http: NeonHttpDatabase
   /** Round trips made so far, the statements in them, and the milliseconds waited for them. */
   trips = 0
   statements = 0
   milliseconds = 0
 
-  readonly #url: string
+  readonly #env: Env
   readonly #defer: (promise: Promise<unknown>) => void
+  #http: NeonHttpDatabase | undefined
   #timeout = TRIP_TIMEOUT
 
   /** @param defer keeps the Worker alive until a promise has settled: `ctx.waitUntil` */
   constructor(env: Env, defer: (promise: Promise<unknown>) => void) {
     if (env.DATABASE_GATEWAY !== undefined) useGateway(env.DATABASE_GATEWAY)
-    this.#url = env.DATABASE_URL
+    this.#env = env
     this.#defer = defer
+  }
+
+  /** Builds statements. Do not await them: give them to `batch` or to a unit of work. */
+  get http(): NeonHttpDatabase {
+    this.#http ??= drizzleHttp(this.#connect())
+    return this.#http
+  }
+
+  #connect() {
     const timeout = () => this.#timeout
     // The driver reads these options anew for each fetch, so each trip gets a signal of its own.
     const fetchOptions = {
@@ -73,7 +86,17 @@ export class Database {
         return AbortSignal.timeout(timeout())
       },
     }
-    this.http = drizzleHttp(neon(this.#url, { fetchOptions }))
+    return neon(this.#url, { fetchOptions })
+  }
+
+  get #url(): string {
+    const url = this.#env.DATABASE_URL ?? ''
+    if (/^postgres(ql)?:$/.test(URL.parse(url)?.protocol ?? '')) return url
+    // Said here, because what the driver says quotes the connection string.
+    throw new TrackerError(
+      'unavailable',
+      'The tracker has no database: DATABASE_URL is not a connection string',
+    )
   }
 
   /**
@@ -89,6 +112,7 @@ export class Database {
     const statementTimeout = options.timeout ?? STATEMENT_TIMEOUT
     this.#timeout = statementTimeout + (TRIP_TIMEOUT - STATEMENT_TIMEOUT)
     const limit = this.http.execute(setStatementTimeout(statementTimeout))
+    const begun = performance.now()
     for (let attempt = 1; ; attempt++) {
       const started = performance.now()
       try {
@@ -99,7 +123,8 @@ export class Database {
         return results as BatchResponse<T>
       } catch (error) {
         const again = isPassing(error) && (options.repeatable !== false || isRolledBack(error))
-        if (!again || attempt === ATTEMPTS) throw translate(error)
+        const late = performance.now() - begun > ATTEMPTS_BEGIN_WITHIN
+        if (!again || late || attempt === ATTEMPTS) throw translate(error)
       } finally {
         this.milliseconds += performance.now() - started
       }

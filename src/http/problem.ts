@@ -16,17 +16,10 @@ export const Problem = z
     request_id: z.string(),
     errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
   })
-  .openapi('Problem', {
-    example: {
-      type: 'about:blank',
-      title: 'Not Found',
-      status: 404,
-      detail: 'Experiment not found',
-      request_id: '5b1f3c1e-5c1e-4d56-9e0b-0d3a7d0d1c11',
-    },
-  })
+  .openapi('Problem')
 
-const TITLES: Record<number, string> = {
+/** The standard phrase of each status that is answered. */
+export const TITLES = {
   400: 'Bad Request',
   404: 'Not Found',
   405: 'Method Not Allowed',

@@ -1,23 +1,44 @@
 /** The parts of a route's description that many routes share. */
 import type { z } from '@hono/zod-openapi'
-import { Problem } from './problem.ts'
+import { Problem, TITLES } from './problem.ts'
 
+/** Each problem that a route can answer, and an example of what it says. */
 const PROBLEMS = {
-  400: 'The body cannot be read, or is not JSON.',
-  404: 'There is nothing with this id.',
-  409: 'It is there already and says something else.',
-  413: 'The body is over the limit.',
-  415: 'The body has another media type or encoding.',
-  422: 'Something in the request is not valid; `errors` says what and where.',
-  503: 'The database is away; `Retry-After` says when to ask again.',
+  400: ['The body cannot be read, or is not JSON.', 'The body is not UTF-8'],
+  404: ['There is nothing with this id.', 'Run not found'],
+  409: ['It is there already and says something else.', 'A run with this id was created with other content'],
+  413: ['The body is over the limit.', 'The body has more than 8388608 bytes'],
+  415: ['The body has another media type or encoding.', 'Content-Encoding must be gzip or left out'],
+  422: [
+    'Something in the request is not valid; `errors` says what and where.',
+    'The request is not valid; errors says what and where',
+  ],
+  503: [
+    'The database is away; `Retry-After` says after how many seconds to ask again.',
+    'The database is away; try again',
+  ],
 } as const
 
 type ProblemStatus = keyof typeof PROBLEMS
 
-const problem = (status: ProblemStatus) => ({
-  description: PROBLEMS[status],
-  content: { 'application/problem+json': { schema: Problem } },
-})
+function problem(status: ProblemStatus) {
+  const [description, detail] = PROBLEMS[status]
+  const example = {
+    type: 'about:blank',
+    title: TITLES[status],
+    status,
+    detail,
+    request_id: '5b1f3c1e-5c1e-4d56-9e0b-0d3a7d0d1c11',
+    ...(status === 422 && { errors: [{ path: 'name', message: 'must not be empty' }] }),
+  }
+  return {
+    description,
+    content: { 'application/problem+json': { schema: Problem, example } },
+    ...(status === 503 && {
+      headers: { 'Retry-After': { description: 'Seconds.', schema: { type: 'integer' as const } } },
+    }),
+  }
+}
 
 /** Answers of a route that reads. */
 export const reads = { 422: problem(422), 503: problem(503) }

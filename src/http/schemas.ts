@@ -132,14 +132,11 @@ export const isInt64 = (value: bigint) => value >= INT64_MIN && value <= INT64_M
 export const clampStep = (step: bigint) =>
   step < INT64_MIN ? INT64_MIN : step > INT64_MAX ? INT64_MAX : step
 
-/** A step that bounds a range, `byDefault` where it is left out; a bound beyond int64 bounds nothing. */
+/** A step that bounds a range, `byDefault` where it is left out. */
 export const queryStep = (byDefault: bigint) =>
   z
     .string()
-    .regex(/^-?\d{1,100}$/, { error: 'must be a whole number' })
+    .refine((value) => /^-?\d{1,19}$/.test(value) && isInt64(BigInt(value)), { error: 'must be an int64' })
     .optional()
-    .transform((value) => {
-      if (value === undefined) return byDefault
-      return clampStep(BigInt(value))
-    })
+    .transform((value) => (value === undefined ? byDefault : BigInt(value)))
     .openapi({ type: 'integer', format: 'int64' })

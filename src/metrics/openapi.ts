@@ -80,8 +80,17 @@ const columns = {
 
 /** Rows or columns. */
 export const pointsBody = {
-  oneOf: [rows, columns],
-  example: { metrics: [{ name: 'loss', step: 1, value: 0.5 }], rank: 0 },
+  schema: { oneOf: [rows, columns] },
+  examples: {
+    rows: { value: { metrics: [{ name: 'loss', step: 1, value: 0.5 }], rank: 0 } },
+    columns: {
+      value: {
+        series: [
+          { name: 'loss', steps: [1, 2], values: [0.5, 'NaN'], timestamps: ['2026-11-24T09:30:00Z', null] },
+        ],
+      },
+    },
+  },
 }
 
 /** A point as a line, which names its rank itself. */
@@ -103,9 +112,12 @@ const logRow = {
 
 /** OpenAPI 3.1 has no word for one object a line: an array stands for the lines. */
 export const linesBody = {
-  type: 'array' as const,
-  description:
-    'One JSON object a line (not an array): a point, or a log row, whose numeric fields beside `step`, `timestamp` ' +
-    'and `rank` are points under their own names.',
-  items: { anyOf: [pointLine, logRow] },
+  schema: {
+    type: 'array' as const,
+    description:
+      'One JSON object a line (not an array): a point, or a log row, whose numeric fields beside `step`, ' +
+      '`timestamp` and `rank` are points under their own names.',
+    items: { anyOf: [pointLine, logRow] },
+  },
+  example: '{"step": 1, "loss": 0.5, "accuracy": 0.9}\n{"step": 2, "loss": 0.4, "accuracy": 0.92}\n',
 }

@@ -56,7 +56,7 @@ export const metricRoutes = router()
         params,
         body: {
           required: true,
-          content: { [JSON_TYPE]: { schema: pointsBody }, 'application/x-ndjson': { schema: linesBody } },
+          content: { [JSON_TYPE]: pointsBody, 'application/x-ndjson': linesBody },
         },
       },
       responses: { 200: json(Stored, 'The points are committed.'), ...takesBody, ...finds },

@@ -65,6 +65,13 @@ describe('problems', () => {
     expect(bare.status).toBe(415)
   })
 
+  it('take a gzipped body', async () => {
+    const stream = new Blob(['{"name":"x","owner":"y"}']).stream().pipeThrough(new CompressionStream('gzip'))
+    const body = new Uint8Array(await new Response(stream).arrayBuffer())
+    const headers = { 'Content-Type': 'application/json', 'Content-Encoding': 'gzip' }
+    expect((await tracker.post('/experiments', body, headers)).status).toBe(201)
+  })
+
   it('take a charset beside the content type, and a byte order mark', async () => {
     const { status } = await tracker.post('/experiments', '\ufeff{"name":"x","owner":"y"}', {
       'Content-Type': 'application/json; charset=utf-8',
@@ -84,6 +91,19 @@ describe('when the database is away', () => {
     // The driver keeps its configuration for the whole isolate.
     expect((await tracker.get('/health/ready')).body).toEqual({ status: 'ok' })
   })
+
+  it.each(['', 'postgres://u:secret-password@', 'nonsense'])(
+    'says that %j is no database, and health goes on',
+    async (url) => {
+      const without = trackerOn({ ...tracker.env, DATABASE_URL: url })
+      const { status, body } = await without.get<Problem>('/experiments')
+      expect([status, body.detail]).toEqual([
+        503,
+        'The tracker has no database: DATABASE_URL is not a connection string',
+      ])
+      expect((await without.get('/health')).status).toBe(200)
+    },
+  )
 
   it('tells an unknown failure by its request id and nothing of its cause', async () => {
     const broken = await newTracker()

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { app } from '../../src/app.ts'
-import { newTracker, roundTrips, type Tracker } from '../support/tracker.ts'
+import { newTracker, roundTrips, statementsSent, type Tracker } from '../support/tracker.ts'
 import type { Experiment } from '../support/wire.ts'
 
 let tracker: Tracker
@@ -34,6 +34,18 @@ const ROUTES: Record<string, [trips: number, body?: unknown]> = {
   'DELETE /runs/{id}': [1],
   'DELETE /experiments/{id}': [1],
 }
+
+it('loads an experiment with its runs eagerly: no more statements for 21 runs than for none, no N+1', async () => {
+  const { body } = await tracker.post<Experiment>('/experiments', { name: 'empty', owner: 'alice' })
+  const statements = async (id: string) => {
+    const before = statementsSent()
+    const { body } = await tracker.get<Experiment>(`/experiments/${id}`)
+    return { runs: body.runs.length, statements: statementsSent() - before }
+  }
+  const none = await statements(body.id)
+  expect(none.runs).toBe(0)
+  expect(await statements(experiment)).toEqual({ runs: 21, statements: none.statements })
+})
 
 describe('one request makes one round trip', () => {
   it('and every route is in the table', () => {

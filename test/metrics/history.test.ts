@@ -142,13 +142,18 @@ describe('GET /runs/{id}/metrics/{name}', () => {
     expect(await detail(`/runs/${run}/metrics/${'x'.repeat(251)}`)).toEqual([404, 'Metric not found'])
   })
 
-  it.each(['rank=-1', 'rank=x', 'from_step=1.5', 'to_step=', 'limit=50001', 'cursor=W10'])(
-    'refuses ?%s',
-    async (query) => {
-      const run = await newRun()
-      await log(run, [1])
-      const { status, body } = await tracker.get<Problem>(`/runs/${run}/metrics/loss?${query}`)
-      expect([status, body.errors?.map(({ path }) => path)]).toEqual([422, [query.split('=')[0]]])
-    },
-  )
+  it.each([
+    'rank=-1',
+    'rank=x',
+    'from_step=1.5',
+    'from_step=9223372036854775808',
+    'to_step=',
+    'limit=50001',
+    'cursor=W10',
+  ])('refuses ?%s', async (query) => {
+    const run = await newRun()
+    await log(run, [1])
+    const { status, body } = await tracker.get<Problem>(`/runs/${run}/metrics/loss?${query}`)
+    expect([status, body.errors?.map(({ path }) => path)]).toEqual([422, [query.split('=')[0]]])
+  })
 })

@@ -1,5 +1,5 @@
 import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test'
-import { neon, neonConfig } from '@neondatabase/serverless'
+import { type NeonQueryFunction, neon, neonConfig } from '@neondatabase/serverless'
 import { inject } from 'vitest'
 import type { Env } from '../../src/env.ts'
 import worker from '../../src/index.ts'
@@ -24,17 +24,22 @@ export interface Problem {
 
 /** Requests that the driver has made to the gateway: what a round trip is, counted where it leaves the Worker. */
 let fetches = 0
-neonConfig.fetchFunction = (...args: Parameters<typeof fetch>) => {
+let queries = 0
+neonConfig.fetchFunction = (url: string, init: RequestInit) => {
   fetches += 1
-  return fetch(...args)
+  const body: { queries?: unknown[] } = JSON.parse(String(init.body))
+  queries += body.queries?.length ?? 1
+  return fetch(url, init)
 }
 export const roundTrips = () => fetches
+/** Statements in those requests, the statement timeout among them. */
+export const statementsSent = () => queries
 
 /** The Worker with a database of its own, cloned from the migrated template. */
 export interface Tracker {
-  env: Env
+  env: Env & { DATABASE_URL: string }
   /** Asks the database behind the tracker's back. */
-  sql: ReturnType<typeof neon>
+  sql: NeonQueryFunction<false, false>
   /** Sends a request through the Worker's own door; a body that is no string or bytes goes as JSON. */
   send<T>(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer<T>>
   get<T>(path: string, headers?: Record<string, string>): Promise<Answer<T>>
@@ -56,7 +61,7 @@ export async function newTracker(): Promise<Tracker> {
 }
 
 /** A tracker on the given database. */
-export function trackerOn(env: Env): Tracker {
+export function trackerOn(env: Env & { DATABASE_URL: string }): Tracker {
   async function send<T>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}) {
     const isRaw = body === undefined || typeof body === 'string' || body instanceof Uint8Array
     const request = new Request<unknown, IncomingRequestCfProperties>(`https://edgerun.test${path}`, {
@@ -82,7 +87,9 @@ export function trackerOn(env: Env): Tracker {
   }
   return {
     env,
-    sql: neon(env.DATABASE_URL),
+    get sql() {
+      return neon(env.DATABASE_URL)
+    },
     send,
     get: (path, headers) => send('GET', path, undefined, headers),
     post: (path, body, headers) => send('POST', path, body, headers),
