@@ -11,7 +11,7 @@ export default defineConfig({
         test: {
           name: 'worker',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/tools/**', 'test/system/**'],
+          exclude: ['test/{tools,system,contract,browser}/**'],
           globalSetup: 'test/support/global-setup.ts',
         },
       },
@@ -24,16 +24,16 @@ export default defineConfig({
           hookTimeout: 60_000,
         },
       },
-      {
-        // Whole processes, as a person starts them; slow.
+      // Whole processes, as a person starts them; slow.
+      ...['system', 'contract', 'browser'].map((name) => ({
         test: {
-          name: 'system',
-          include: ['test/system/**/*.test.ts'],
+          name,
+          include: [`test/${name}/**/*.test.ts`],
           testTimeout: 180_000,
           hookTimeout: 180_000,
           fileParallelism: false,
         },
-      },
+      })),
     ],
   },
 })

@@ -1,0 +1,38 @@
+import { execFile } from 'node:child_process'
+import { access } from 'node:fs/promises'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { type LocalTracker, startTracker } from '../support/local-tracker.ts'
+
+const run = promisify(execFile)
+
+const SCHEMATHESIS = '4.32.5'
+const VENV = path.resolve(import.meta.dirname, '../../node_modules/.cache', `schemathesis-${SCHEMATHESIS}`)
+
+let tracker: LocalTracker
+beforeAll(async () => {
+  await access(path.join(VENV, 'bin/schemathesis')).catch(async () => {
+    await run('python3', ['-m', 'venv', '--clear', VENV])
+    await run(path.join(VENV, 'bin/pip'), ['install', '--quiet', `schemathesis==${SCHEMATHESIS}`])
+  })
+  tracker = await startTracker()
+}, 300_000)
+afterAll(() => tracker.stop())
+
+it.each([1, 2, 3])(
+  'the API does what /openapi.json says, whatever it is sent (seed %i)',
+  async (seed) => {
+    const { stdout } = await run(
+      path.join(VENV, 'bin/schemathesis'),
+      ['run', `${tracker.url}/openapi.json`, '--checks', 'all', '--seed', String(seed), '--no-color'],
+      // Its configuration and hooks lie here.
+      { cwd: import.meta.dirname, maxBuffer: 64 * 1024 * 1024 },
+    ).catch((error: { stdout: string }) => {
+      throw new Error(error.stdout)
+    })
+    expect(stdout).toMatch(/Selected: (\d+)\/\1\n\s+Tested: \1\n/)
+    expect(stdout).toContain('No issues found')
+  },
+  300_000,
+)
