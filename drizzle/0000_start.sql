@@ -4,10 +4,15 @@ CREATE TABLE "chunks" (
 	"id" bigint GENERATED ALWAYS AS IDENTITY (sequence name "chunks_id_seq" INCREMENT BY 1 MINVALUE 1 MAXVALUE 9223372036854775807 START WITH 1 CACHE 1),
 	"first_step" bigint NOT NULL,
 	"count" integer NOT NULL,
-	"steps" bigint[] NOT NULL,
+	"stride" bigint,
+	"steps" bigint[],
 	"values" double precision[] NOT NULL,
-	"times" bigint[] NOT NULL,
-	CONSTRAINT "chunks_series_id_last_step_id_pk" PRIMARY KEY("series_id","last_step","id")
+	"first_time" bigint NOT NULL,
+	"time_stride" bigint,
+	"times" integer[],
+	CONSTRAINT "chunks_series_id_last_step_id_pk" PRIMARY KEY("series_id","last_step","id"),
+	CONSTRAINT "chunks_steps_check" CHECK (num_nonnulls("chunks"."stride", "chunks"."steps") = 1),
+	CONSTRAINT "chunks_times_check" CHECK (num_nonnulls("chunks"."time_stride", "chunks"."times") = 1)
 );
 --> statement-breakpoint
 CREATE TABLE "experiments" (
@@ -65,4 +70,15 @@ CREATE INDEX "experiments_owner_idx" ON "experiments" USING btree ("owner","crea
 CREATE INDEX "experiments_status_idx" ON "experiments" USING btree ("status","created_at","id");--> statement-breakpoint
 CREATE INDEX "runs_experiment_idx" ON "runs" USING btree ("experiment_id","started_at","id");--> statement-breakpoint
 CREATE INDEX "runs_experiment_status_idx" ON "runs" USING btree ("experiment_id","status","started_at","id");--> statement-breakpoint
-CREATE INDEX "runs_parent_idx" ON "runs" USING btree ("parent_run_id") WHERE "runs"."parent_run_id" is not null;
+CREATE INDEX "runs_parent_idx" ON "runs" USING btree ("parent_run_id") WHERE "runs"."parent_run_id" is not null;--> statement-breakpoint
+CREATE VIEW "public"."metrics" AS (
+  select series.run_id, series.name,
+    coalesce(item.step, chunks.first_step + (item.place - 1) * chunks.stride) as step,
+    item.value,
+    to_timestamp((chunks.first_time + coalesce(item.time::bigint, (item.place - 1) * chunks.time_stride)) / 1000.0)
+      as timestamp,
+    series.rank
+  from series
+  join chunks on chunks.series_id = series.id
+  cross join lateral unnest(chunks.steps, chunks.values, chunks.times)
+    with ordinality as item (step, value, time, place));

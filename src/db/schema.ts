@@ -13,6 +13,7 @@ import {
   integer,
   jsonb,
   pgTable,
+  pgView,
   primaryKey,
   text,
   unique,
@@ -138,13 +139,41 @@ export const chunks = pgTable(
     id: bigint('id', { mode: 'bigint' }).notNull().generatedAlwaysAsIdentity(),
     firstStep: bigint('first_step', { mode: 'bigint' }).notNull(),
     count: integer('count').notNull(),
-    steps: bigint('steps', { mode: 'bigint' }).array().notNull(),
+    /** The distance of the steps where it is the same all through, else the steps. */
+    stride: bigint('stride', { mode: 'bigint' }),
+    steps: bigint('steps', { mode: 'bigint' }).array(),
     values: doublePrecision('values').array().notNull(),
-    /** Epoch milliseconds. */
-    times: bigint('times', { mode: 'number' }).array().notNull(),
+    /** Epoch milliseconds; then the distance of the times where it is the same, else the distances from this one. */
+    firstTime: bigint('first_time', { mode: 'number' }).notNull(),
+    timeStride: bigint('time_stride', { mode: 'number' }),
+    times: integer('times').array(),
   },
-  (t) => [primaryKey({ columns: [t.seriesId, t.lastStep, t.id] })],
+  (t) => [
+    primaryKey({ columns: [t.seriesId, t.lastStep, t.id] }),
+    check('chunks_steps_check', sql`num_nonnulls(${t.stride}, ${t.steps}) = 1`),
+    check('chunks_times_check', sql`num_nonnulls(${t.timeStride}, ${t.times}) = 1`),
+  ],
 )
+
+/** The course's Metric rows, a point each, for whoever opens the database with psql or a notebook. */
+export const metrics = pgView('metrics', {
+  runId: uuid('run_id'),
+  name: varchar('name', { length: 250 }),
+  step: bigint('step', { mode: 'bigint' }),
+  value: doublePrecision('value'),
+  timestamp: moment('timestamp'),
+  rank: integer('rank'),
+}).as(sql`
+  select series.run_id, series.name,
+    coalesce(item.step, chunks.first_step + (item.place - 1) * chunks.stride) as step,
+    item.value,
+    to_timestamp((chunks.first_time + coalesce(item.time::bigint, (item.place - 1) * chunks.time_stride)) / 1000.0)
+      as timestamp,
+    series.rank
+  from series
+  join chunks on chunks.series_id = series.id
+  cross join lateral unnest(chunks.steps, chunks.values, chunks.times)
+    with ordinality as item (step, value, time, place)`)
 
 export type ExperimentRow = typeof experiments.$inferSelect
 export type RunRow = typeof runs.$inferSelect

@@ -1,5 +1,6 @@
 import { log } from '../http/log.ts'
-import { doubleBits, type PointCursor, type PointRow } from './repository.ts'
+import { doubleBits } from './double.ts'
+import type { PointCursor, PointRow } from './repository.ts'
 import { wirePoint } from './wire.ts'
 
 /** Points held in memory at a time while a history streams. */

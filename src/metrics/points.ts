@@ -12,19 +12,23 @@ export const MAX_RANK = 2 ** 31 - 1
 /** How many findings are told; the rest are only counted. */
 const MAX_FINDINGS = 100
 
-/** Points of one series in the order they came, each once. A time that the client left out is null. */
+/** Points of one series, each once, in the order in which they came. The three columns have one length. */
 export interface SeriesPoints {
   name: string
   rank: number
-  /** int64 in decimal, as Postgres reads it. */
-  steps: string[]
+  /** int64: a bigint where a number would not be exact. */
+  steps: (number | bigint)[]
   values: number[]
-  /** Epoch milliseconds. */
+  /** Epoch milliseconds; null where the client sent none. */
   times: (number | null)[]
+  /** Whether each step is greater than the one before. */
+  increasing: boolean
 }
 
 export interface Points {
   series: SeriesPoints[]
+  /** How many points there are in `series`. */
+  count: number
   /** Points that stand in the call a second time; they are not in `series`. */
   repeated: number
   /** Fields of log rows that are no numbers, and so no points. */
@@ -36,8 +40,7 @@ export interface Points {
 const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/
 
 /** What is wrong with a metric's name, or undefined. `.` and `..` are no names because no URL can hold them. */
-export function nameFault(name: unknown): string | undefined {
-  if (typeof name !== 'string') return 'must be a string'
+export function nameFault(name: string): string | undefined {
   const fault = textFault(name, 1, NAME_LENGTH)
   if (fault !== undefined) return fault
   if (UNPRINTABLE.test(name)) return 'must not hold control characters'
@@ -53,15 +56,16 @@ export function readJson(text: string): Points {
   const reader = new Reader()
   const body = parseJson(text)
   if (!isObject(body)) throw invalid([{ path: '', message: 'must be an object' }])
-  reader.onlyKnown(body, ['metrics', 'series', 'rank'], '')
-  const rank = body.rank === undefined ? 0 : reader.rank(body.rank, 'rank')
+  for (const key of Object.keys(body)) {
+    if (key !== 'metrics' && key !== 'series' && key !== 'rank') reader.fault(key, 'unknown field')
+  }
+  const rank = reader.rank(body.rank, 'rank')
   if ((body.metrics === undefined) === (body.series === undefined)) {
     reader.fault('', 'must have either metrics (rows) or series (columns)')
   }
   if (body.metrics !== undefined) {
-    for (const [i, row] of reader.list(body.metrics, 'metrics').entries()) {
-      reader.row(row, rank, ['name', 'step', 'value', 'timestamp'], `metrics[${i}]`)
-    }
+    const rows = reader.list(body.metrics, 'metrics')
+    for (let i = 0; i < rows.length; i++) reader.row(rows[i], rank, false, 'metrics', i)
   }
   if (body.series !== undefined) {
     for (const [i, columns] of reader.list(body.series, 'series').entries()) {
@@ -81,15 +85,14 @@ export function readLines(text: string): Points {
   const reader = new Reader()
   for (const [i, line] of text.split('\n').entries()) {
     if (line.trim() === '') continue
-    const path = `lines[${i}]`
     const row = parseLine(line, i)
-    if (!isObject(row)) reader.fault(path, 'must be an object')
-    else {
-      const rank = row.rank === undefined ? 0 : reader.rank(row.rank, `${path}.rank`)
-      if (typeof row.name === 'string' && 'value' in row) {
-        reader.row(row, rank, ['name', 'step', 'value', 'timestamp', 'rank'], path)
-      } else reader.logRow(row, rank, path)
+    if (!isObject(row)) {
+      reader.fault(`lines[${i}]`, 'must be an object')
+      continue
     }
+    const rank = reader.rank(row.rank, `lines[${i}].rank`)
+    if (typeof row.name === 'string' && 'value' in row) reader.row(row, rank, true, 'lines', i)
+    else reader.logRow(row, rank, `lines[${i}]`)
   }
   return reader.done()
 }
@@ -106,24 +109,49 @@ function parseLine(line: string, i: number): unknown {
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** Gathers points by series and faults by path while it goes through a body once. */
+const isSpecial = (value: unknown) => value === 'NaN' || value === 'Infinity' || value === '-Infinity'
+
+/** An int64, or undefined for what is none. */
+function readStep(value: unknown): number | bigint | undefined {
+  // -0 is 0: a step has no sign of its own.
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? value + 0 : undefined
+  if (typeof value !== 'string' || !/^-?\d{1,19}$/.test(value)) return undefined
+  const number = Number(value)
+  if (Number.isSafeInteger(number)) return number + 0
+  const step = BigInt(value)
+  return isInt64(step) ? step : undefined
+}
+
+/** A double, or undefined for what is none; JSON.parse reads 1e999 as Infinity, which is not what was written. */
+function readValue(value: unknown): number | undefined {
+  if (typeof value === 'number') return Number.isFinite(value) ? value : undefined
+  return isSpecial(value) ? Number(value) : undefined
+}
+
+/** Epoch milliseconds, null for none, or undefined for what is no moment. */
+function readTime(value: unknown): number | null | undefined {
+  return value === undefined || value === null ? null : epochMilliseconds(value)
+}
+
+const STEP_FAULT = 'must be an int64: a whole number, as a string beyond 2^53'
+
+const valueFault = (value: unknown) =>
+  typeof value === 'number' ? 'does not fit a double' : 'must be a number, "NaN", "Infinity" or "-Infinity"'
+
+/**
+ * Gathers points by series and faults by path while it goes through a body once. A path is put together only where
+ * there is a fault: for all 20,000 points it would cost more than the rest.
+ */
 class Reader {
-  readonly #series = new Map<string, SeriesPoints & { seen: Set<string> }>()
+  readonly #byRank = new Map<number, Map<string, SeriesPoints>>()
   readonly #faults: Finding[] = []
   readonly #ignored = new Set<string>()
   #faultCount = 0
   #pointCount = 0
-  #repeated = 0
 
   fault(path: string, message: string): undefined {
     this.#faultCount += 1
     if (this.#faults.length < MAX_FINDINGS) this.#faults.push({ path, message })
-  }
-
-  onlyKnown(object: Record<string, unknown>, known: string[], path: string) {
-    for (const key of Object.keys(object)) {
-      if (!known.includes(key)) this.fault(path === '' ? key : `${path}.${key}`, 'unknown field')
-    }
   }
 
   list(value: unknown, path: string): unknown[] {
@@ -133,31 +161,47 @@ class Reader {
   }
 
   rank(value: unknown, path: string): number {
+    if (value === undefined) return 0
     if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_RANK) return value
     this.fault(path, `must be a whole number from 0 to ${MAX_RANK}`)
     return 0
   }
 
-  /** A point as an object. */
-  row(row: unknown, rank: number, known: string[], path: string) {
-    if (!isObject(row)) return this.fault(path, 'must be an object')
-    this.onlyKnown(row, known, path)
-    const series = this.seriesOf(row.name, rank, `${path}.name`)
-    const step = this.step(row.step, `${path}.step`)
-    const value = this.value(row.value, `${path}.value`)
-    const time = this.time(row.timestamp, `${path}.timestamp`)
-    this.add(series, step, value, time)
+  /** A point as an object, the `i`th of its `list`. */
+  row(row: unknown, rank: number, mayNameRank: boolean, list: string, i: number) {
+    this.#pointCount += 1
+    if (!isObject(row)) return this.fault(`${list}[${i}]`, 'must be an object')
+    for (const key in row) {
+      if (key === 'name' || key === 'step' || key === 'value' || key === 'timestamp') continue
+      if (key !== 'rank' || !mayNameRank) this.fault(`${list}[${i}].${key}`, 'unknown field')
+    }
+    const series =
+      typeof row.name === 'string'
+        ? this.#series(row.name, rank, () => `${list}[${i}].name`)
+        : this.fault(`${list}[${i}].name`, 'must be a string')
+    const step = readStep(row.step) ?? this.fault(`${list}[${i}].step`, STEP_FAULT)
+    const value = readValue(row.value) ?? this.fault(`${list}[${i}].value`, valueFault(row.value))
+    const time = readTime(row.timestamp)
+    if (time === undefined) return this.fault(`${list}[${i}].timestamp`, TIMESTAMP_FAULT)
+    if (series !== undefined && step !== undefined && value !== undefined) push(series, step, value, time)
   }
 
   /** Points of one name as columns of equal length. */
   columns(columns: unknown, rank: number, path: string) {
     if (!isObject(columns)) return this.fault(path, 'must be an object')
-    this.onlyKnown(columns, ['name', 'steps', 'values', 'timestamps'], path)
-    const series = this.seriesOf(columns.name, rank, `${path}.name`)
+    for (const key of Object.keys(columns)) {
+      if (!['name', 'steps', 'values', 'timestamps'].includes(key))
+        this.fault(`${path}.${key}`, 'unknown field')
+    }
+    const series =
+      typeof columns.name === 'string'
+        ? this.#series(columns.name, rank, () => `${path}.name`)
+        : this.fault(`${path}.name`, 'must be a string')
     const steps = this.list(columns.steps, `${path}.steps`)
     const values = this.list(columns.values, `${path}.values`)
     const times =
       columns.timestamps === undefined ? undefined : this.list(columns.timestamps, `${path}.timestamps`)
+    this.#pointCount += steps.length
     if (values.length !== steps.length) {
       return this.fault(`${path}.values`, `must be as long as steps, which has ${steps.length}`)
     }
@@ -165,81 +209,49 @@ class Reader {
       return this.fault(`${path}.timestamps`, `must be as long as steps, which has ${steps.length}`)
     }
     for (let i = 0; i < steps.length; i++) {
-      const step = this.step(steps[i], path, 'steps', i)
-      const value = this.value(values[i], path, 'values', i)
-      const time = times === undefined ? null : this.time(times[i], path, 'timestamps', i)
-      this.add(series, step, value, time)
+      const step = readStep(steps[i]) ?? this.fault(`${path}.steps[${i}]`, STEP_FAULT)
+      const value = readValue(values[i]) ?? this.fault(`${path}.values[${i}]`, valueFault(values[i]))
+      const time = times === undefined ? null : readTime(times[i])
+      if (time === undefined) this.fault(`${path}.timestamps[${i}]`, TIMESTAMP_FAULT)
+      else if (series !== undefined && step !== undefined && value !== undefined)
+        push(series, step, value, time)
     }
   }
 
   /** A line of a training log. */
   logRow(row: Record<string, unknown>, rank: number, path: string) {
-    const step = this.step(row.step, `${path}.step`)
-    const time = this.time(row.timestamp, `${path}.timestamp`)
+    const step = readStep(row.step) ?? this.fault(`${path}.step`, STEP_FAULT)
+    const time = readTime(row.timestamp)
+    if (time === undefined) this.fault(`${path}.timestamp`, TIMESTAMP_FAULT)
     for (const [name, field] of Object.entries(row)) {
       if (name === 'step' || name === 'timestamp' || name === 'rank') continue
-      const at = `${path}[${JSON.stringify(name)}]`
-      const fault = nameFault(name)
-      if (fault !== undefined) this.fault(at, fault)
-      else if (typeof field !== 'number' && !isSpecial(field)) this.#ignored.add(name)
-      else this.add(this.seriesOf(name, rank, at), step, this.value(field, at), time)
+      const at = () => `${path}[${JSON.stringify(name)}]`
+      const series = this.#series(name, rank, at)
+      if (typeof field !== 'number' && !isSpecial(field)) {
+        this.#ignored.add(name)
+        continue
+      }
+      this.#pointCount += 1
+      const value = readValue(field) ?? this.fault(at(), valueFault(field))
+      if (series !== undefined && step !== undefined && value !== undefined && time !== undefined) {
+        push(series, step, value, time)
+      }
     }
   }
 
-  seriesOf(name: unknown, rank: number, path: string) {
+  #series(name: string, rank: number, path: () => string): SeriesPoints | undefined {
+    let byName = this.#byRank.get(rank)
+    if (byName === undefined) {
+      byName = new Map()
+      this.#byRank.set(rank, byName)
+    }
+    const known = byName.get(name)
+    if (known !== undefined) return known
     const fault = nameFault(name)
-    if (fault !== undefined || typeof name !== 'string') return this.fault(path, fault ?? 'must be a string')
-    const key = `${rank} ${name}`
-    const known = this.#series.get(key)
-    if (known) return known
-    const series = { name, rank, steps: [], values: [], times: [], seen: new Set<string>() }
-    this.#series.set(key, series)
+    if (fault !== undefined) return this.fault(path(), fault)
+    const series = { name, rank, steps: [], values: [], times: [], increasing: true }
+    byName.set(name, series)
     return series
-  }
-
-  step(value: unknown, path: string, column?: string, i?: number): string | undefined {
-    if (typeof value === 'number' && Number.isSafeInteger(value)) return String(value)
-    if (typeof value === 'string' && /^-?\d{1,19}$/.test(value)) {
-      const step = BigInt(value)
-      if (isInt64(step)) return String(step)
-    }
-    return this.fault(at(path, column, i), 'must be an int64: a whole number, as a string beyond 2^53')
-  }
-
-  value(value: unknown, path: string, column?: string, i?: number): number | undefined {
-    if (typeof value === 'number') {
-      // JSON.parse reads 1e999 as Infinity, which is not what was written.
-      if (Number.isFinite(value)) return value
-      return this.fault(at(path, column, i), 'does not fit a double')
-    }
-    if (isSpecial(value)) return Number(value)
-    return this.fault(at(path, column, i), 'must be a number, "NaN", "Infinity" or "-Infinity"')
-  }
-
-  time(value: unknown, path: string, column?: string, i?: number): number | null | undefined {
-    if (value === undefined || value === null) return null
-    return epochMilliseconds(value) ?? this.fault(at(path, column, i), TIMESTAMP_FAULT)
-  }
-
-  add(
-    series: (SeriesPoints & { seen: Set<string> }) | undefined,
-    step: string | undefined,
-    value: number | undefined,
-    time: number | null | undefined,
-  ) {
-    this.#pointCount += 1
-    if (series === undefined || step === undefined || value === undefined || time === undefined) return
-    // A point without a time is the same as one with any; with a time, as one with this time.
-    const untimed = `${step} ${Object.is(value, -0) ? '-0' : value}`
-    const timed = `${untimed} ${time}`
-    if (series.seen.has(time === null ? untimed : timed)) {
-      this.#repeated += 1
-      return
-    }
-    series.seen.add(untimed).add(timed)
-    series.steps.push(step)
-    series.values.push(value)
-    series.times.push(time)
   }
 
   /** @throws TrackerError when there was any fault: one bad point refuses the whole call */
@@ -250,12 +262,40 @@ class Reader {
     const untold = this.#faultCount - this.#faults.length
     if (untold > 0) this.#faults.push({ path: '', message: `and ${untold} more` })
     if (this.#faults.length > 0) throw invalid(this.#faults)
-    const series = [...this.#series.values()].filter(({ steps }) => steps.length > 0)
-    return { series, repeated: this.#repeated, ignored: [...this.#ignored] }
+    const series = [...this.#byRank.values()]
+      .flatMap((byName) => [...byName.values()])
+      .filter(({ steps }) => steps.length > 0)
+      .map(withoutRepeats)
+    const count = series.reduce((sum, { steps }) => sum + steps.length, 0)
+    return { series, count, repeated: this.#pointCount - count, ignored: [...this.#ignored] }
   }
 }
 
-const at = (path: string, column?: string, i?: number) =>
-  column === undefined ? path : `${path}.${column}[${i}]`
+function push(series: SeriesPoints, step: number | bigint, value: number, time: number | null) {
+  const last = series.steps.at(-1)
+  if (last !== undefined && step <= last) series.increasing = false
+  series.steps.push(step)
+  series.values.push(value)
+  series.times.push(time)
+}
 
-const isSpecial = (value: unknown) => value === 'NaN' || value === 'Infinity' || value === '-Infinity'
+/**
+ * Leaves out each point that came before. A point without a time is the same as one with any; with a time, as one
+ * with this time.
+ */
+function withoutRepeats(series: SeriesPoints): SeriesPoints {
+  if (series.increasing) return series
+  const { name, rank, steps, values, times } = series
+  const once: SeriesPoints = { name, rank, steps: [], values: [], times: [], increasing: true }
+  const seen = new Set<string>()
+  for (const [i, step] of steps.entries()) {
+    const value = values[i] ?? 0
+    const time = times[i] ?? null
+    const untimed = `${step} ${Object.is(value, -0) ? '-0' : value}`
+    const timed = `${untimed} ${time}`
+    if (seen.has(time === null ? untimed : timed)) continue
+    seen.add(untimed).add(timed)
+    push(once, step, value, time)
+  }
+  return once
+}

@@ -1,7 +1,8 @@
-import { and, eq, sql } from 'drizzle-orm'
+import { and, eq, type SQL, sql } from 'drizzle-orm'
 import type { Db } from '../db/database.ts'
 import { runs, series } from '../db/schema.ts'
-import type { SeriesPoints } from './points.ts'
+import type { Call, Chunk, Gain } from './chunk.ts'
+import { doubleText } from './double.ts'
 
 /** The sort key of a point within its series: total, so that a page can begin after any point. */
 export interface PointCursor {
@@ -46,29 +47,18 @@ export class MetricRepository {
   }
 
   /**
-   * The statements that store points, each once, whatever else is stored at the same time; to be sent in one
-   * transaction, in this order. The last one gives one row, `stored` points of a run that is `known`.
+   * The statements that store the points of a call, each once, whatever else is stored at the same time; to be sent
+   * in one transaction, in this order. The last one gives one row: how many points were `stored`, and whether the run
+   * is `known`.
    *
    * Two calls with the same series take its lock in turn, so the later one sees what the earlier one stored. Every
    * multi-row lock is taken in order of name and rank: in any other order, writers with the same names in different
    * orders deadlock. A run that does not exist violates the foreign key of its first series.
-   *
-   * @param now epoch milliseconds, the time of points that came without one
    */
-  store(runId: string, points: SeriesPoints[], now: number) {
-    const key = {
-      names: sql.param(points.map(({ name }) => name)),
-      ranks: sql.param(array(points.map(({ rank }) => rank))),
-    }
-    return [
-      this.#insertSeries(runId, key),
-      this.#lockSeries(runId, key),
-      this.#insertPoints(runId, key, points, now),
-    ] as const
-  }
-
-  #insertSeries(runId: string, { names, ranks }: Key) {
-    return this.#db.execute(sql`
+  store(runId: string, { gains, chunks: parts }: Call) {
+    const names = column(gains, ({ name }) => name)
+    const ranks = column(gains, ({ rank }) => rank)
+    const insertSeries = this.#db.execute(sql`
       insert into series (run_id, name, rank)
       select ${runId}::uuid, call.name, call.rank
       from unnest(${names}::text[], ${ranks}::int[]) as call (name, rank)
@@ -77,65 +67,104 @@ export class MetricRepository {
       )
       order by call.name collate "C", call.rank
       on conflict (run_id, name, rank) do nothing`)
-  }
-
-  #lockSeries(runId: string, { names, ranks }: Key) {
-    return this.#db.execute(sql`
+    const lockSeries = this.#db.execute(sql`
       select from series
       join unnest(${names}::text[], ${ranks}::int[]) as call (name, rank)
         on series.name = call.name and series.rank = call.rank
       where series.run_id = ${runId}::uuid
       order by call.name collate "C", call.rank
       for no key update of series`)
+    return [insertSeries, lockSeries, this.#insertPoints(runId, gains, parts)] as const
   }
 
-  #insertPoints(runId: string, { names, ranks }: Key, points: SeriesPoints[], now: number) {
-    const index = array(points.flatMap(({ steps }, i) => steps.map(() => i + 1)))
-    const steps = array(points.flatMap((one) => one.steps))
-    const values = array(points.flatMap((one) => one.values.map(doubleText)))
-    const times = array(points.flatMap((one) => one.times.map((time) => time ?? 'null')))
+  /**
+   * Stores points of series that are there and locked. A series whose points all lie behind its end gains chunks and
+   * a summary as the Worker made them, and Postgres looks at no point. The points of the others are taken apart and
+   * compared with those of the chunks that they reach into.
+   */
+  #insertPoints(runId: string, gains: Gain[], parts: Chunk[]) {
+    const ofGain = <T extends string | number | bigint | null>(value: (gain: Gain) => T) =>
+      column(gains, value)
+    const ofPart = <T extends string | number | bigint | boolean | null>(value: (part: Chunk) => T) =>
+      column(parts, value)
     return this.#db.execute<{ stored: string; known: boolean }>(sql`
-      with call as materialized (
-        select series.id, series.last_step, named.index
-        from unnest(${names}::text[], ${ranks}::int[]) with ordinality as named (name, rank, index)
-        join series on series.run_id = ${runId}::uuid and series.name = named.name and series.rank = named.rank
+      with gain as materialized (
+        select series.id, call.*, coalesce(call.first_step > series.last_step, true) as appends
+        from unnest(
+          ${ofGain(({ name }) => name)}::text[], ${ofGain(({ rank }) => rank)}::int[],
+          ${ofGain(({ count }) => count)}::bigint[], ${ofGain(({ firstStep }) => firstStep)}::bigint[],
+          ${ofGain(({ last }) => last.step)}::bigint[], ${ofGain(({ last }) => doubleText(last.value))}::float8[],
+          ${ofGain(({ last }) => last.time)}::bigint[],
+          ${ofGain(({ min }) => min?.step ?? null)}::bigint[],
+          ${ofGain(({ min }) => (min ? doubleText(min.value) : null))}::float8[],
+          ${ofGain(({ min }) => min?.time ?? null)}::bigint[],
+          ${ofGain(({ max }) => max?.step ?? null)}::bigint[],
+          ${ofGain(({ max }) => (max ? doubleText(max.value) : null))}::float8[],
+          ${ofGain(({ max }) => max?.time ?? null)}::bigint[]
+        ) with ordinality as call (
+          name, rank, count, first_step, last_step, last_value, last_time,
+          min_step, min_value, min_time, max_step, max_value, max_time, index
+        )
+        join series on series.run_id = ${runId}::uuid and series.name = call.name and series.rank = call.rank
+      ),
+      part as materialized (
+        select gain.id, gain.appends, call.*
+        from unnest(
+          ${ofPart(({ series }) => series)}::bigint[], ${ofPart(({ timed }) => timed)}::bool[],
+          ${ofPart(({ count }) => count)}::int[],
+          ${ofPart(({ firstStep }) => firstStep)}::bigint[], ${ofPart(({ lastStep }) => lastStep)}::bigint[],
+          ${ofPart(({ stride }) => stride)}::bigint[], ${ofPart(({ steps }) => steps)}::text[],
+          ${ofPart(({ values }) => values)}::text[],
+          ${ofPart(({ firstTime }) => firstTime)}::bigint[],
+          ${ofPart(({ timeStride }) => timeStride)}::bigint[], ${ofPart(({ times }) => times)}::text[]
+        ) with ordinality as call (
+          index, timed, count, first_step, last_step, stride, steps, values, first_time, time_stride, times, number
+        )
+        join gain using (index)
+      ),
+      appended as (
+        insert into chunks
+          (series_id, count, first_step, last_step, stride, steps, values, first_time, time_stride, times)
+        select id, count, first_step, last_step, stride, steps::bigint[], values::float8[],
+          first_time, time_stride, times::int[]
+        from part where appends
       ),
       arrived as materialized (
-        select call.id, call.last_step, point.step, point.value, point.time
-        from unnest(${index}::bigint[], ${steps}::bigint[], ${values}::float8[], ${times}::bigint[])
-          as point (index, step, value, time)
-        join call using (index)
+        select part.id, part.number, part.timed, point.*
+        from part cross join lateral ${pointsOf(sql`part`, { steps: sql`part.steps::bigint[]`, values: sql`part.values::float8[]`, times: sql`part.times::int[]` })} as point
+        where not part.appends
       ),
-      -- Only a step that is not past the end of its series can be there already: a call that appends opens no chunk.
-      overlap as (
-        select id, min(step) as first_step, max(step) as last_step from arrived
-        where step <= last_step group by id
+      reach as (
+        select id, min(step) as first_step, max(step) as last_step from arrived group by id
       ),
       present as materialized (
-        select overlap.id, point.step, point.value, point.time
-        from overlap
-        join chunks on chunks.series_id = overlap.id
-          and chunks.last_step >= overlap.first_step and chunks.first_step <= overlap.last_step
-        cross join unnest(chunks.steps, chunks.values, chunks.times) as point (step, value, time)
-        where point.step between overlap.first_step and overlap.last_step
+        select reach.id, point.*
+        from reach
+        join chunks on chunks.series_id = reach.id
+          and chunks.last_step >= reach.first_step and chunks.first_step <= reach.last_step
+        cross join lateral ${pointsOf(sql`chunks`)} as point
+        where point.step between reach.first_step and reach.last_step
       ),
       fresh as materialized (
-        select id, step, value, coalesce(time, ${now}::bigint) as time from arrived
+        select * from arrived
         where not exists (
           select from present
           where present.id = arrived.id and present.step = arrived.step and present.value = arrived.value
             -- -0 equals 0, and is another value
             and (arrived.value <> 0 or present.value::text = arrived.value::text)
-            and (arrived.time is null or present.time = arrived.time)
+            and (present.time = arrived.time or not arrived.timed)
         )
       ),
-      stored as (
-        insert into chunks (series_id, first_step, last_step, count, steps, values, times)
-        select id, min(step), max(step), count(*),
-          array_agg(step order by ${pointOrder}), array_agg(value order by ${pointOrder}),
-          array_agg(time order by ${pointOrder})
-        from fresh group by id
-        returning series_id, count, steps[count] as step, values[count] as value, times[count] as time
+      merged as (
+        insert into chunks (series_id, count, first_step, last_step, steps, values, first_time, times)
+        select id, count(*), min(step), max(step), array_agg(step order by ${pointOrder}),
+          array_agg(value order by ${pointOrder}), min(time),
+          array_agg((time - earliest)::int order by ${pointOrder})
+        from (select *, min(time) over (partition by id, number) as earliest from fresh) as fresh
+        group by id, number
+      ),
+      latest as (
+        select distinct on (id) * from fresh order by id, step desc, time desc, float8send(value) desc
       ),
       lowest as (
         select distinct on (id) * from fresh where ${finite} order by id, value, step, time
@@ -143,34 +172,46 @@ export class MetricRepository {
       highest as (
         select distinct on (id) * from fresh where ${finite} order by id, value desc, step, time
       ),
+      gained as materialized (
+        select id, count, last_step, last_value, last_time,
+          min_step, min_value, min_time, max_step, max_value, max_time
+        from gain where appends
+        union all
+        select latest.id, (select count(*) from fresh where fresh.id = latest.id),
+          latest.step, latest.value, latest.time, lowest.step, lowest.value, lowest.time,
+          highest.step, highest.value, highest.time
+        from latest
+        left join lowest on lowest.id = latest.id
+        left join highest on highest.id = latest.id
+      ),
       summarized as (
         update series set
-          count = series.count + stored.count,
+          count = series.count + gained.count,
           (last_step, last_value, last_time) = (
-            select step, value, time from (
-              values (series.last_step, series.last_value, series.last_time), (stored.step, stored.value, stored.time)
+            select step, value, time from (values
+              (series.last_step, series.last_value, series.last_time),
+              (gained.last_step, gained.last_value, gained.last_time)
             ) as point (step, value, time)
             where step is not null
             order by step desc, time desc, float8send(value) desc limit 1
           ),
           (min_step, min_value, min_time) = (
-            select step, value, time from (
-              values (series.min_step, series.min_value, series.min_time), (lowest.step, lowest.value, lowest.time)
+            select step, value, time from (values
+              (series.min_step, series.min_value, series.min_time),
+              (gained.min_step, gained.min_value, gained.min_time)
             ) as point (step, value, time)
             order by value nulls last, step, time limit 1
           ),
           (max_step, max_value, max_time) = (
-            select step, value, time from (
-              values (series.max_step, series.max_value, series.max_time), (highest.step, highest.value, highest.time)
+            select step, value, time from (values
+              (series.max_step, series.max_value, series.max_time),
+              (gained.max_step, gained.max_value, gained.max_time)
             ) as point (step, value, time)
             order by value desc nulls last, step, time limit 1
           )
-        from stored
-        left join lowest on lowest.id = stored.series_id
-        left join highest on highest.id = stored.series_id
-        where series.id = stored.series_id
+        from gained where series.id = gained.id
       )
-      select coalesce((select sum(count) from stored), 0) as stored,
+      select coalesce((select sum(count) from gained), 0) as stored,
         exists (select from ${runs} where id = ${runId}::uuid) as known`)
   }
 
@@ -213,30 +254,36 @@ export class MetricRepository {
       from bounds
       join chunks on chunks.series_id = (select id from of_series)
         and chunks.last_step >= ${from} and chunks.first_step <= bounds.last_step
-      cross join unnest(chunks.steps, chunks.values, chunks.times) as point (step, value, time)
+      cross join lateral ${pointsOf(sql`chunks`)} as point
       where point.step between ${from} and bounds.last_step and ${isAfter}
       order by ${pointOrder}
       limit ${limit + 1}::int`)
   }
 }
 
-/** The names and ranks of a call's series, as two array parameters. */
-type Key = Record<'names' | 'ranks', ReturnType<typeof sql.param>>
+/**
+ * The points of a chunk as rows (step, value, time), wherever its columns lie. Steps and times of equal distances are
+ * not stored: they are the first one and the distance.
+ */
+function pointsOf(
+  chunk: SQL,
+  { steps, values, times }: Record<'steps' | 'values' | 'times', SQL> = {
+    steps: sql`${chunk}.steps`,
+    values: sql`${chunk}.values`,
+    times: sql`${chunk}.times`,
+  },
+): SQL {
+  return sql`(
+    select coalesce(item.step, ${chunk}.first_step + (item.place - 1) * ${chunk}.stride) as step, item.value,
+      ${chunk}.first_time + coalesce(item.time::bigint, (item.place - 1) * ${chunk}.time_stride) as time
+    from unnest(${steps}, ${values}, ${times}) with ordinality as item (step, value, time, place)
+  )`
+}
 
 /** By step, then time; then by bits, because a page must be able to begin between 0 and -0. */
 const pointOrder = sql.raw('step, time, float8send(value)')
 
 const finite = sql.raw(`value not in ('NaN', 'Infinity', '-Infinity')`)
 
-/** A Postgres array in its text form; Drizzle would make a parameter of each element. */
-const array = (items: (string | number)[]) => `{${items.join(',')}}`
-
-/** A double as Postgres reads it back bit by bit; JavaScript writes -0 as 0. */
-const doubleText = (value: number) => (Object.is(value, -0) ? '-0' : String(value))
-
-/** The IEEE 754 bits of a double in hexadecimal, as float8send() has them. */
-export function doubleBits(value: number): string {
-  const view = new DataView(new ArrayBuffer(8))
-  view.setFloat64(0, value)
-  return view.getBigUint64(0).toString(16).padStart(16, '0')
-}
+/** One value of each item as one array parameter; Drizzle would make a parameter of each element. */
+const column = <Item, T>(items: Item[], value: (item: Item) => T) => sql.param(items.map(value))

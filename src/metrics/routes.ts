@@ -8,10 +8,12 @@ import { CURSOR_TIME, cursor, cursorTime, LinkHeader, limit, page } from '../htt
 import { finds, json, reads, takesBody } from '../http/responses.ts'
 import { clampStep, INT64_MAX, INT64_MIN, pathId, queryInteger, queryStep } from '../http/schemas.ts'
 import { RunRepository } from '../runs/repository.ts'
+import { toCall } from './chunk.ts'
+import { doubleBits } from './double.ts'
 import { EXPORT_PAGE, EXPORTS, exportPoints } from './export.ts'
 import { linesBody, pointsBody } from './openapi.ts'
 import { MAX_RANK, nameFault, readJson, readLines } from './points.ts'
-import { doubleBits, MetricRepository } from './repository.ts'
+import { MetricRepository } from './repository.ts'
 import { Point, SeriesSummary, seriesSummary, wirePoint } from './wire.ts'
 
 const runNotFound = () => new TrackerError('not_found', 'Run not found')
@@ -64,13 +66,12 @@ export const metricRoutes = router()
     async (c) => {
       const { id } = c.req.valid('param')
       const text = await readBody(c.req.raw, [JSON_TYPE, ...LINES])
-      const { series, repeated, ignored } =
+      const { series, count, repeated, ignored } =
         mediaType(c.req.raw) === JSON_TYPE ? readJson(text) : readLines(text)
-      const sent = series.reduce((sum, { steps }) => sum + steps.length, 0)
 
       const metrics = new MetricRepository(c.var.db.http)
       const work = new UnitOfWork(c.var.db)
-      const [insertSeries, lockSeries, insertPoints] = metrics.store(id, series, Date.now())
+      const [insertSeries, lockSeries, insertPoints] = metrics.store(id, toCall(series, Date.now()))
       work.add(insertSeries)
       work.add(lockSeries)
       const outcome = work.add(insertPoints)
@@ -80,7 +81,7 @@ export const metricRoutes = router()
       if (!row?.known) throw runNotFound()
       const stored = Number(row.stored)
       return c.json(
-        { stored, duplicates: sent - stored + repeated, ...(ignored.length > 0 && { ignored }) },
+        { stored, duplicates: count - stored + repeated, ...(ignored.length > 0 && { ignored }) },
         200,
       )
     },

@@ -22,6 +22,46 @@ const log = (run: string, steps: number[], value = (step: number) => step / 8) =
 
 const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i)
 
+it('the view metrics has a row a point, with the columns of the course', async () => {
+  const run = await newRun()
+  await tracker.post<Stored>(`/runs/${run}/metrics`, {
+    series: [
+      {
+        name: 'loss',
+        steps: [1, 2, 3],
+        values: [0.5, 'NaN', -1],
+        timestamps: [1_700_000_000_001, 1_700_000_000_003, 1_700_000_000_004],
+      },
+    ],
+    rank: 2,
+  })
+  await tracker.post<Stored>(`/runs/${run}/metrics`, {
+    series: [
+      { name: 'loss', steps: [7, 5], values: [7, 5], timestamps: [1_700_000_000_000, 1_700_000_000_000] },
+    ],
+    rank: 2,
+  })
+  const rows = await tracker.sql.query(
+    'select run_id, name, step, value, timestamp::text, rank from metrics where run_id = $1 order by step',
+    [run],
+  )
+  const row = (step: number, value: number, milliseconds: string) => ({
+    run_id: run,
+    name: 'loss',
+    step: String(step),
+    value,
+    timestamp: `2023-11-14 22:13:20${milliseconds}+00`,
+    rank: 2,
+  })
+  expect(rows).toEqual([
+    row(1, 0.5, '.001'),
+    row(2, Number.NaN, '.003'),
+    row(3, -1, '.004'),
+    row(5, 5, ''),
+    row(7, 7, ''),
+  ])
+})
+
 describe('GET /runs/{id}/metrics/{name}', () => {
   it('gives the points of a range, bounds included', async () => {
     const run = await newRun()
