@@ -25,14 +25,15 @@ export interface Finding {
  * A failure that the caller is told about. Thrown anywhere, turned into an answer by the door it came in through.
  *
  * @param detail a sentence for the caller; it must not hold SQL, secrets or what other people stored
- * @param errors all that is wrong with the input, where `code` is `invalid`
+ * @param errors what is wrong with the input, and where
+ * @param options with a `cause` that the log should know and the caller should not
  */
 export class TrackerError extends Error {
   readonly code: ErrorCode
   readonly errors: Finding[]
 
-  constructor(code: ErrorCode, detail: string, errors: Finding[] = []) {
-    super(detail)
+  constructor(code: ErrorCode, detail: string, errors: Finding[] = [], options?: ErrorOptions) {
+    super(detail, options)
     this.name = 'TrackerError'
     this.code = code
     this.errors = errors
@@ -43,7 +44,16 @@ export class TrackerError extends Error {
   }
 }
 
-/** Input that was read but cannot be accepted: one sentence, and every finding with its path. */
-export function invalid(errors: Finding[]): TrackerError {
-  return new TrackerError('invalid', 'The request is not valid; errors says what and where', errors)
+/** How many findings are told; the rest are only counted, so that an answer cannot outgrow its request. */
+export const MAX_FINDINGS = 100
+
+/**
+ * Input that was read but cannot be accepted: one sentence, and the findings with their paths.
+ *
+ * @param total how many there are, where not all of them were kept
+ */
+export function invalid(findings: Finding[], total = findings.length): TrackerError {
+  const told = findings.slice(0, MAX_FINDINGS)
+  if (total > told.length) told.push({ path: '', message: `and ${total - told.length} more` })
+  return new TrackerError('invalid', 'The request is not valid; errors says what and where', told)
 }

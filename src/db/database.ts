@@ -1,16 +1,19 @@
-import { neon, neonConfig, Pool } from '@neondatabase/serverless'
-import { sql } from 'drizzle-orm'
+import { NeonDbError, neon, neonConfig, Pool } from '@neondatabase/serverless'
+import { DrizzleQueryError, sql } from 'drizzle-orm'
 import type { BatchItem, BatchResponse } from 'drizzle-orm/batch'
 import { drizzle as drizzleHttp, type NeonHttpDatabase } from 'drizzle-orm/neon-http'
 import { drizzle as drizzleWebSocket } from 'drizzle-orm/neon-serverless'
 import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core'
 import type { Env } from '../env.ts'
 import { TrackerError } from '../errors.ts'
-import { isPassing, isRolledBack, translate } from './errors.ts'
+import { isPassing, isRolledBack, LostAnswer, translate } from './errors.ts'
 
 /** How long Postgres works on one statement, and how long we wait for a trip in all, in milliseconds. */
 const STATEMENT_TIMEOUT = 10_000
 const TRIP_TIMEOUT = STATEMENT_TIMEOUT + 2_000
+
+/** How long a deletion may take, whatever hangs on what is deleted, in milliseconds. */
+export const DELETE_TIMEOUT = 60_000
 
 /**
  * How often a trip is made before the caller is told, within which time another one may begin, and the longest pause
@@ -111,14 +114,14 @@ export class Database {
   ): Promise<BatchResponse<T>> {
     const statementTimeout = options.timeout ?? STATEMENT_TIMEOUT
     this.#timeout = statementTimeout + (TRIP_TIMEOUT - STATEMENT_TIMEOUT)
-    const limit = this.http.execute(setStatementTimeout(statementTimeout))
+    const limit = this.http.execute(settings(statementTimeout))
     const begun = performance.now()
     for (let attempt = 1; ; attempt++) {
       const started = performance.now()
       try {
         this.trips += 1
         this.statements += statements.length
-        const [, ...results] = await this.http.batch([limit, ...statements])
+        const [, ...results] = await this.#trip([limit, ...statements])
         // The compiler cannot see that a generic tuple without its head is what was spread into it.
         return results as BatchResponse<T>
       } catch (error) {
@@ -129,6 +132,15 @@ export class Database {
         this.milliseconds += performance.now() - started
       }
       await pause(FIRST_PAUSE * 4 ** (attempt - 1))
+    }
+  }
+
+  /** @throws NeonDbError where the driver understood the answer, LostAnswer where it did not */
+  async #trip(statements: [Statement, ...Statement[]]): Promise<unknown[]> {
+    try {
+      return await this.http.batch(statements)
+    } catch (error) {
+      throw error instanceof NeonDbError ? error : new LostAnswer('No answer', { cause: error })
     }
   }
 
@@ -154,7 +166,7 @@ export class Database {
     const started = performance.now()
     try {
       return await drizzleWebSocket(pool, { logger }).transaction(async (tx) => {
-        await tx.execute(setStatementTimeout(STATEMENT_TIMEOUT))
+        await tx.execute(settings(STATEMENT_TIMEOUT))
         return work(tx)
       })
     } catch (error) {
@@ -174,13 +186,12 @@ function useGateway(gateway: string) {
   neonConfig.pipelineConnect = false
 }
 
-const setStatementTimeout = (milliseconds: number) =>
-  sql`select set_config('statement_timeout', ${String(milliseconds)}, true)`
+/** What holds for one transaction: how long a statement may take, and that moments come in UTC. */
+const settings = (statementTimeout: number) =>
+  sql`select set_config('statement_timeout', ${String(statementTimeout)}, true), set_config('TimeZone', 'UTC', true)`
 
 /** Drizzle wraps a failing query in an error whose message holds the SQL and all parameters; the cause does not. */
-function unwrap(error: unknown): unknown {
-  return error instanceof Error && error.cause !== undefined ? error.cause : error
-}
+const unwrap = (error: unknown) => (error instanceof DrizzleQueryError ? error.cause : error)
 
 /** Waits up to `longest` milliseconds: full jitter, so that what failed together does not return together. */
 const pause = (longest: number) => new Promise((resolve) => setTimeout(resolve, Math.random() * longest))

@@ -29,9 +29,21 @@ function fields(error: unknown): { code?: string; constraint?: string; column?: 
   return { ...of('code'), ...of('constraint'), ...of('column'), ...of('table') }
 }
 
+/**
+ * The database's answer did not come whole, or is none of the database's: the connection was lost while the answer
+ * came, or something on the way answered in its place.
+ */
+export class LostAnswer extends Error {
+  override readonly name = 'LostAnswer'
+}
+
+/** What the driver throws when a WebSocket cannot be opened, is lost, or brings no answer in time. */
+const CONNECTION_LOST = /^(Connection terminated|timeout exceeded when trying to connect|Query read timeout)/
+
 /** Whether the error comes from the database or from the way to it, and not from our own code. */
-export function isDatabaseError(error: unknown): error is Error {
-  return error instanceof NeonDbError || (error instanceof Error && fields(error).code !== undefined)
+export function isDatabaseError(error: unknown): boolean {
+  if (error instanceof NeonDbError || error instanceof LostAnswer || error instanceof ErrorEvent) return true
+  return sqlState(error) !== undefined || (error instanceof Error && CONNECTION_LOST.test(error.message))
 }
 
 /** The five characters of the Postgres error code, or undefined when the database did not get to answer. */
@@ -55,8 +67,8 @@ export function isRolledBack(error: unknown): boolean {
 }
 
 /** Neon's HTTP endpoint limits request (413) and answer (507) to 10 MiB; the driver tells it in its message alone. */
-function tooLarge(error: Error): boolean {
-  return /\(HTTP status (413|507)\)/.test(error.message)
+function tooLarge(error: unknown): boolean {
+  return error instanceof NeonDbError && /\(HTTP status (413|507)\)/.test(error.message)
 }
 
 /**
@@ -79,7 +91,9 @@ export function translate(error: unknown): unknown {
       'This is more than the database takes or sends in one piece: ask for less',
     )
   }
-  if (state === '57014') return new TrackerError('unavailable', 'The database took too long to answer')
-  if (isPassing(error)) return new TrackerError('unavailable', 'The database is away; try again')
+  if (state === '57014') return unavailable('The database took too long to answer', error)
+  if (isPassing(error)) return unavailable('The database is away; try again', error)
   return error
 }
+
+const unavailable = (detail: string, cause: unknown) => new TrackerError('unavailable', detail, [], { cause })

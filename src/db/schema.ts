@@ -126,8 +126,8 @@ export const series = pgTable(
 )
 
 /**
- * Points as they lie: what one call brought to one series, sorted by step, then time. A row a point would cost
- * about six times the time and ten times the disk. The key finds the chunks that reach to or past a step.
+ * Points as they lie: what one call brought to one series, sorted by step, then time. A row a point takes nine
+ * times the disk (`docs/decisions/0003-points-in-chunks.md`). The key finds the chunks that reach to or past a step.
  */
 export const chunks = pgTable(
   'chunks',

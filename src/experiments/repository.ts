@@ -31,6 +31,11 @@ export class ExperimentRepository {
       .onConflictDoUpdate({ target: experiments.id, set: { creationHash: same } })
   }
 
+  /** Whether there is such an experiment: one row, or none. */
+  exists(id: string) {
+    return this.#db.select({ id: experiments.id }).from(experiments).where(eq(experiments.id, id))
+  }
+
   find(id: string) {
     return this.#db.select().from(experiments).where(eq(experiments.id, id))
   }

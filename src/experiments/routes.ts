@@ -1,4 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi'
+import { DELETE_TIMEOUT } from '../db/database.ts'
 import { EXPERIMENT_STATUSES, type ExperimentRow } from '../db/schema.ts'
 import { UnitOfWork } from '../db/unit-of-work.ts'
 import { TrackerError } from '../errors.ts'
@@ -14,9 +15,6 @@ import { type ExperimentPatch, ExperimentRepository } from './repository.ts'
 
 /** How many runs an experiment shows of itself, newest first; the rest is at `/experiments/{id}/runs`. */
 const RUNS_SHOWN = 1_000
-
-/** An experiment and its runs must come within this time, in milliseconds, however many there are to delete. */
-const DELETE_TIMEOUT = 60_000
 
 const status = z.enum(EXPERIMENT_STATUSES)
 
@@ -78,7 +76,7 @@ const experiment = (row: ExperimentRow, runs: Parameters<typeof runSummary>[0][]
   description: row.description,
   status: row.status,
   created_at: row.createdAt.toISOString(),
-  runs: runs.slice(0, RUNS_SHOWN).map(runSummary),
+  runs: runs.map(runSummary),
 })
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: NUL is in no name
@@ -120,15 +118,15 @@ export const experimentRoutes = router()
       const experiments = new ExperimentRepository(c.var.db.http)
       const runs = new RunRepository(c.var.db.http)
       const { name, owner, description = null } = body
-      const hash = await creationHash({ ...body, id })
+      const newExperiment = { id, name, owner, description }
+      // The same experiment sent again must find the same run.
+      const runId = body.id === undefined ? newId() : derivedId(body.id, 'first run')
+      const newRun = body.run && newRunRow(runId, id, body.run)
+      const hash = await creationHash({ newExperiment, newRun })
 
       const work = new UnitOfWork(c.var.db)
-      work.add(experiments.insert({ id, name, owner, description, creationHash: hash }))
-      if (body.run) {
-        // The same experiment sent again must find the same run.
-        const runId = body.id === undefined ? newId() : derivedId(body.id, 'first run')
-        work.add(runs.insert(newRunRow(runId, id, body.run, hash)))
-      }
+      work.add(experiments.insert({ ...newExperiment, creationHash: hash }))
+      if (newRun) work.add(runs.insert({ ...newRun, creationHash: hash }))
       const created = work.add(experiments.find(id))
       const summaries = work.add(runs.summaries(id, { limit: RUNS_SHOWN }))
       await work.commit()

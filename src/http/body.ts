@@ -31,7 +31,7 @@ export async function readBody(request: Request, accepted: readonly string[]): P
 }
 
 /** Parses a JSON body. */
-export function parseJson(text: string): unknown {
+export function parseJson(text: string) {
   try {
     return JSON.parse(text)
   } catch (error) {
@@ -42,12 +42,12 @@ export function parseJson(text: string): unknown {
   }
 }
 
-/** Puts the body through `readBody` before a schema validates it. */
+/** Reads and parses the body before a schema validates it; what follows finds it as if it had come plain. */
 export const jsonRequest = createMiddleware(async (c, next) => {
-  const { url, method, headers } = c.req.raw
-  const text = await readBody(c.req.raw, [JSON_TYPE])
-  parseJson(text)
-  c.req.raw = new Request(url, { method, headers, body: text })
+  const { url, method } = c.req.raw
+  const body = parseJson(await readBody(c.req.raw, [JSON_TYPE]))
+  c.req.raw = new Request(url, { method, headers: { 'Content-Type': JSON_TYPE } })
+  c.req.json = async () => body
   await next()
 })
 

@@ -3,7 +3,7 @@ import type { Context } from 'hono'
 import type { RequestIdVariables } from 'hono/request-id'
 import type { Database } from '../db/database.ts'
 import type { Env } from '../env.ts'
-import { TrackerError } from '../errors.ts'
+import { invalid, TrackerError } from '../errors.ts'
 import { findingsOf } from './problem.ts'
 
 /** What every handler finds on its context. */
@@ -25,6 +25,6 @@ export const router = () =>
       if (result.success) return
       const findings = findingsOf(result.error)
       if (result.target === 'param') throw new TrackerError('not_found', findings[0]?.message ?? 'Not found')
-      throw new TrackerError('invalid', 'The request is not valid; errors says what and where', findings)
+      throw invalid(findings)
     },
   })

@@ -1,4 +1,4 @@
-/** Pages by keyset: a cursor is the sort key of the last row seen, so a page costs its rows wherever it lies. */
+/** Pages by keyset: a cursor is the sort key of the last row seen, so what lies before a page is not read again. */
 import { z } from '@hono/zod-openapi'
 import type { AppContext } from './context.ts'
 import { EARLIEST, LATEST, queryInteger } from './schemas.ts'

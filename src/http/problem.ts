@@ -1,8 +1,8 @@
 import { z } from '@hono/zod-openapi'
 import type { ErrorHandler } from 'hono'
 import { HTTPException } from 'hono/http-exception'
-import { type $ZodError, type $ZodIssue, toDotPath } from 'zod/v4/core'
-import { isDatabaseError, sqlState } from '../db/errors.ts'
+import { type $ZodError, toDotPath } from 'zod/v4/core'
+import { sqlState } from '../db/errors.ts'
 import { type Finding, TrackerError } from '../errors.ts'
 import { log } from './log.ts'
 
@@ -38,7 +38,8 @@ const RETRY_AFTER = '1'
 export const onError: ErrorHandler = (thrown, c) => {
   const requestId: string = c.get('requestId')
   const error = known(thrown)
-  if (error === undefined) log('error', { request_id: requestId, ...describe(thrown) })
+  const cause = error === undefined ? thrown : error.cause
+  if (cause !== undefined) log('error', { request_id: requestId, ...describe(cause) })
   const { status, message, errors } =
     error ?? new TrackerError('internal', 'Something went wrong here; the request id finds it in the log')
   if (status === 503) c.header('Retry-After', RETRY_AFTER)
@@ -63,26 +64,23 @@ function known(thrown: unknown): TrackerError | undefined {
   return thrown.status < 500 ? new TrackerError('bad_request', thrown.message) : undefined
 }
 
-/** What the log may hold of an unknown failure: a database's own message may quote what people stored. */
+/** What the log may hold of a failure: its message may quote what people stored, the place where it came up may not. */
 function describe(thrown: unknown) {
-  if (isDatabaseError(thrown)) return { error: thrown.name, sqlstate: sqlState(thrown) }
-  if (thrown instanceof Error) return { error: thrown.name, stack: thrown.stack }
-  return { error: typeof thrown }
+  if (!(thrown instanceof Error)) return { error: typeof thrown }
+  const stack = thrown.stack?.split('\n').filter((line) => line.startsWith('    at '))
+  return { error: thrown.name, sqlstate: sqlState(thrown), stack }
 }
 
 /** All that a schema has against its input, one finding a field, with paths as in `run.params.lr`. */
 export function findingsOf(error: $ZodError): Finding[] {
-  return error.issues.flatMap((issue) => findingsOfIssue(issue, []))
-}
-
-function findingsOfIssue(issue: $ZodIssue, above: PropertyKey[]): Finding[] {
-  const path = [...above, ...issue.path]
-  switch (issue.code) {
-    case 'unrecognized_keys':
-      return issue.keys.map((key) => ({ path: toDotPath([...path, key]), message: 'unknown field' }))
-    case 'invalid_key':
-      return [{ path: toDotPath(path), message: issue.issues[0]?.message ?? issue.message }]
-    default:
-      return [{ path: toDotPath(path), message: issue.message }]
-  }
+  return error.issues.flatMap((issue) => {
+    switch (issue.code) {
+      case 'unrecognized_keys':
+        return issue.keys.map((key) => ({ path: toDotPath([...issue.path, key]), message: 'unknown field' }))
+      case 'invalid_key':
+        return [{ path: toDotPath(issue.path), message: issue.issues[0]?.message ?? issue.message }]
+      default:
+        return [{ path: toDotPath(issue.path), message: issue.message }]
+    }
+  })
 }

@@ -13,16 +13,15 @@ const codePoints = (value: string) => {
 }
 
 /** What is wrong with a text that must have `min` to `max` code points, or undefined. */
-export function textFault(value: string, min: number, max: number): string | undefined {
+export function textFault(value: string, min: 0 | 1, max: number): string | undefined {
   if (UNSTORABLE.test(value)) return 'must not hold a NUL character or half a surrogate pair'
   // A string has at least as many UTF-16 units as code points: the exact count is needed only near the limit.
   if (value.length > max && codePoints(value) > max) return `must have at most ${max} characters`
-  if (value.length < min) return min === 1 ? 'must not be empty' : `must have at least ${min} characters`
-  return undefined
+  return value.length < min ? 'must not be empty' : undefined
 }
 
 /** Text of `min` to `max` code points that Postgres can store. */
-export const text = (min: number, max: number) =>
+export const text = (min: 0 | 1, max: number) =>
   z
     .string()
     .superRefine((value, ctx) => {
@@ -35,6 +34,7 @@ export const text = (min: number, max: number) =>
 export const pathId = (what: string) =>
   z
     .guid({ error: `${what} not found` })
+    .transform((id) => id.toLowerCase())
     .openapi({ format: 'uuid', example: '01990d2c-7a2f-7c0e-b1a7-0c5f3e8a9b10' })
 
 /** An id that the client may choose, so that it can send a create again. */
@@ -87,27 +87,44 @@ export const isoTimestamp = z.iso.datetime().openapi({ example: '2026-11-24T09:3
 /** Longest name of a run, a param, a tag or a metric, in characters. */
 export const NAME_LENGTH = 250
 
-/** JSON Schema's word for the names, which the types of OpenAPI 3.0 do not know yet. */
-const nameSchema = { propertyNames: { minLength: 1, maxLength: NAME_LENGTH, pattern: '^[^\\u0000]*$' } }
+/** How many params or tags one request may set, and the bytes of JSON that a run may hold of either. */
+export const MAX_NAMED = 1_000
+export const MAX_NAMED_BYTES = 1024 * 1024
+
+/** JSON Schema's words for the names, which the types of OpenAPI 3.0 do not know yet. */
+const nameSchema = {
+  maxProperties: MAX_NAMED,
+  propertyNames: { minLength: 1, maxLength: NAME_LENGTH, pattern: '^[^\\u0000]*$' },
+}
 
 /** Names, and values as `value` has them, of params or tags. */
 export const named = <V extends z.ZodType>(value: V) =>
-  // A record leaves out this key without a word; nothing is dropped silently here.
   z.preprocess(
     (input, ctx) => {
-      if (typeof input === 'object' && input !== null && Object.hasOwn(input, '__proto__')) {
+      if (typeof input !== 'object' || input === null || Array.isArray(input)) return input
+      const names = Object.keys(input)
+      // A record leaves out this key without a word; nothing is dropped silently here.
+      if (names.includes('__proto__')) {
         ctx.addIssue({ code: 'custom', message: 'must not be used as a name', path: ['__proto__'], input })
+      }
+      // Before the schema sees them, which it then does not: it could not hold that many findings.
+      if (names.length > MAX_NAMED) {
+        const message = `has ${names.length} names; at most ${MAX_NAMED} a request`
+        ctx.addIssue({ code: 'custom', message, input })
       }
       return input
     },
     z.record(text(1, NAME_LENGTH), value).openapi({
-      description: `Names have 1 to ${NAME_LENGTH} characters.`,
+      description: `Names have 1 to ${NAME_LENGTH} characters. A run holds at most ${MAX_NAMED_BYTES} bytes, as JSON.`,
       ...nameSchema,
     }),
   )
 
-/** A param's or tag's value: text of up to `longest` characters, a finite number or a boolean. */
-export const scalar = (longest: number) => z.union([text(0, longest), z.number(), z.boolean()])
+/** Beyond these, JSON's numbers lose digits on their way through a double: whoever needs them all sends a string. */
+const exactNumber = z.number().min(Number.MIN_SAFE_INTEGER).max(Number.MAX_SAFE_INTEGER)
+
+/** A param's or tag's value: text of up to `longest` characters, a number or a boolean. */
+export const scalar = (longest: number) => z.union([text(0, longest), exactNumber, z.boolean()])
 
 export const PARAM_LENGTH = 6_000
 export const TAG_LENGTH = 8_000

@@ -2,15 +2,15 @@
  * Reads the three shapes in which points arrive (rows, columns, lines) into one: a list of series. Done by hand and
  * in one pass, because a schema library costs more for each of 20,000 points than storing them does.
  */
-import { type Finding, invalid, TrackerError } from '../errors.ts'
+import { type Finding, invalid, MAX_FINDINGS, TrackerError } from '../errors.ts'
 import { parseJson } from '../http/body.ts'
 import { epochMilliseconds, isInt64, NAME_LENGTH, TIMESTAMP_FAULT, textFault } from '../http/schemas.ts'
 
 export const MAX_POINTS = 20_000
 export const MAX_RANK = 2 ** 31 - 1
 
-/** How many findings are told; the rest are only counted. */
-const MAX_FINDINGS = 100
+/** How many names of ignored fields are told. */
+const MAX_IGNORED = 100
 
 /** Points of one series, each once, in the order in which they came. The three columns have one length. */
 export interface SeriesPoints {
@@ -50,10 +50,11 @@ export function nameFault(name: string): string | undefined {
 /**
  * Reads `{"metrics": […], "rank"}` (rows) or `{"series": […], "rank"}` (columns).
  *
+ * @param now epoch milliseconds, the time that points without one are going to have
  * @throws TrackerError 400 for what is no JSON, 422 with the index of each bad point
  */
-export function readJson(text: string): Points {
-  const reader = new Reader()
+export function readJson(text: string, now: number): Points {
+  const reader = new Reader(now)
   const body = parseJson(text)
   if (!isObject(body)) throw invalid([{ path: '', message: 'must be an object' }])
   for (const key of Object.keys(body)) {
@@ -79,10 +80,11 @@ export function readJson(text: string): Points {
  * Reads one object a line: a point (it has a `value`), or a log row whose numeric fields beside `step`, `timestamp`
  * and `rank` are points under their own names.
  *
+ * @param now as for `readJson`
  * @throws TrackerError 400 for a line that is no JSON, 422 with the line (counted from 0) of each bad point
  */
-export function readLines(text: string): Points {
-  const reader = new Reader()
+export function readLines(text: string, now: number): Points {
+  const reader = new Reader(now)
   for (const [i, line] of text.split('\n').entries()) {
     if (line.trim() === '') continue
     const row = parseLine(line, i)
@@ -146,8 +148,13 @@ class Reader {
   readonly #byRank = new Map<number, Map<string, SeriesPoints>>()
   readonly #faults: Finding[] = []
   readonly #ignored = new Set<string>()
+  readonly #now: number
   #faultCount = 0
   #pointCount = 0
+
+  constructor(now: number) {
+    this.#now = now
+  }
 
   fault(path: string, message: string): undefined {
     this.#faultCount += 1
@@ -170,6 +177,7 @@ class Reader {
   /** A point as an object, the `i`th of its `list`. */
   row(row: unknown, rank: number, mayNameRank: boolean, list: string, i: number) {
     this.#pointCount += 1
+    if (this.#pointCount > MAX_POINTS) return
     if (!isObject(row)) return this.fault(`${list}[${i}]`, 'must be an object')
     for (const key in row) {
       if (key === 'name' || key === 'step' || key === 'value' || key === 'timestamp') continue
@@ -202,6 +210,7 @@ class Reader {
     const times =
       columns.timestamps === undefined ? undefined : this.list(columns.timestamps, `${path}.timestamps`)
     this.#pointCount += steps.length
+    if (this.#pointCount > MAX_POINTS) return
     if (values.length !== steps.length) {
       return this.fault(`${path}.values`, `must be as long as steps, which has ${steps.length}`)
     }
@@ -228,10 +237,11 @@ class Reader {
       const at = () => `${path}[${JSON.stringify(name)}]`
       const series = this.#series(name, rank, at)
       if (typeof field !== 'number' && !isSpecial(field)) {
-        this.#ignored.add(name)
+        if (this.#ignored.size < MAX_IGNORED) this.#ignored.add(name)
         continue
       }
       this.#pointCount += 1
+      if (this.#pointCount > MAX_POINTS) continue
       const value = readValue(field) ?? this.fault(at(), valueFault(field))
       if (series !== undefined && step !== undefined && value !== undefined && time !== undefined) {
         push(series, step, value, time)
@@ -259,13 +269,11 @@ class Reader {
     if (this.#pointCount > MAX_POINTS) {
       this.fault('', `has ${this.#pointCount} points; at most ${MAX_POINTS} a call`)
     }
-    const untold = this.#faultCount - this.#faults.length
-    if (untold > 0) this.#faults.push({ path: '', message: `and ${untold} more` })
-    if (this.#faults.length > 0) throw invalid(this.#faults)
+    if (this.#faultCount > 0) throw invalid(this.#faults, this.#faultCount)
     const series = [...this.#byRank.values()]
       .flatMap((byName) => [...byName.values()])
       .filter(({ steps }) => steps.length > 0)
-      .map(withoutRepeats)
+      .map((series) => withoutRepeats(series, this.#now))
     const count = series.reduce((sum, { steps }) => sum + steps.length, 0)
     return { series, count, repeated: this.#pointCount - count, ignored: [...this.#ignored] }
   }
@@ -283,7 +291,7 @@ function push(series: SeriesPoints, step: number | bigint, value: number, time: 
  * Leaves out each point that came before. A point without a time is the same as one with any; with a time, as one
  * with this time.
  */
-function withoutRepeats(series: SeriesPoints): SeriesPoints {
+function withoutRepeats(series: SeriesPoints, now: number): SeriesPoints {
   if (series.increasing) return series
   const { name, rank, steps, values, times } = series
   const once: SeriesPoints = { name, rank, steps: [], values: [], times: [], increasing: true }
@@ -292,7 +300,7 @@ function withoutRepeats(series: SeriesPoints): SeriesPoints {
     const value = values[i] ?? 0
     const time = times[i] ?? null
     const untimed = `${step} ${Object.is(value, -0) ? '-0' : value}`
-    const timed = `${untimed} ${time}`
+    const timed = `${untimed} ${time ?? now}`
     if (seen.has(time === null ? untimed : timed)) continue
     seen.add(untimed).add(timed)
     push(once, step, value, time)

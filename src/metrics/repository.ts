@@ -1,8 +1,15 @@
 import { and, eq, type SQL, sql } from 'drizzle-orm'
 import type { Db } from '../db/database.ts'
 import { runs, series } from '../db/schema.ts'
+import { INT64_MIN } from '../http/schemas.ts'
 import type { Call, Chunk, Gain } from './chunk.ts'
 import { doubleText } from './double.ts'
+
+/** Where a page of series begins: after this one. */
+export interface SeriesCursor {
+  name: string
+  rank: number
+}
 
 /** The sort key of a point within its series: total, so that a page can begin after any point. */
 export interface PointCursor {
@@ -29,13 +36,20 @@ export class MetricRepository {
     this.#db = db
   }
 
-  /** The summaries of all series of a run, by name, then rank. */
-  summaries(runId: string) {
+  /** The summaries of a run's series, by name, then rank. */
+  summaries(runId: string, { after, limit }: { after?: SeriesCursor | undefined; limit: number }) {
+    const name = sql`${series.name} collate "C"`
     return this.#db
       .select()
       .from(series)
-      .where(eq(series.runId, runId))
-      .orderBy(sql`${series.name} collate "C"`, series.rank)
+      .where(
+        and(
+          eq(series.runId, runId),
+          after && sql`(${name}, ${series.rank}) > (${after.name}, ${after.rank}::int)`,
+        ),
+      )
+      .orderBy(name, series.rank)
+      .limit(limit)
   }
 
   /** The series of one metric and rank, if there is one. */
@@ -135,13 +149,17 @@ export class MetricRepository {
         where not part.appends
       ),
       reach as (
-        select id, min(step) as first_step, max(step) as last_step from arrived group by id
+        select id, array_agg(distinct step order by step) as steps, min(step) as first_step, max(step) as last_step
+        from arrived group by id
       ),
       present as materialized (
         select reach.id, point.*
         from reach
         join chunks on chunks.series_id = reach.id
           and chunks.last_step >= reach.first_step and chunks.first_step <= reach.last_step
+          -- Only where one of the steps lies in the chunk: more of them up to its end than before it begins.
+          and case chunks.first_step when ${INT64_MIN}::bigint then true else
+            width_bucket(chunks.last_step, reach.steps) > width_bucket(chunks.first_step - 1, reach.steps) end
         cross join lateral ${pointsOf(sql`chunks`)} as point
         where point.step between reach.first_step and reach.last_step
       ),
@@ -244,6 +262,8 @@ export class MetricRepository {
           select last_step, sum(count) over (order by last_step, id) as points
           from chunks
           where series_id = (select id from of_series) and first_step > ${from} and first_step <= ${to}
+            -- follows from the above, and lets the index skip what lies before
+            and last_step > ${from}
         ) as ahead
         where points > ${limit}::int order by last_step limit 1
       ),

@@ -32,6 +32,13 @@ const Stored = z
   })
   .openapi('Stored', { example: { stored: 2, duplicates: 0 } })
 
+/** Rank and name. */
+const seriesCursor = cursor(
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: NUL is in no name
+  /^([0-9]{1,15})\.([^\u0000]{1,250})$/u,
+  (rank = '', name = '') => ({ name, rank: Math.min(Number(rank), MAX_RANK) }),
+)
+
 /** Step, time, and the bits of the value. */
 const pointCursor = cursor(
   new RegExp(`^(-?[0-9]{1,19})\\.${CURSOR_TIME}\\.([0-9a-f]{16})$`),
@@ -66,12 +73,14 @@ export const metricRoutes = router()
     async (c) => {
       const { id } = c.req.valid('param')
       const text = await readBody(c.req.raw, [JSON_TYPE, ...LINES])
-      const { series, count, repeated, ignored } =
-        mediaType(c.req.raw) === JSON_TYPE ? readJson(text) : readLines(text)
+      const now = Date.now()
+      const { series, count, repeated, ignored } = (
+        mediaType(c.req.raw) === JSON_TYPE ? readJson : readLines
+      )(text, now)
 
       const metrics = new MetricRepository(c.var.db.http)
       const work = new UnitOfWork(c.var.db)
-      const [insertSeries, lockSeries, insertPoints] = metrics.store(id, toCall(series, Date.now()))
+      const [insertSeries, lockSeries, insertPoints] = metrics.store(id, toCall(series, now))
       work.add(insertSeries)
       work.add(lockSeries)
       const outcome = work.add(insertPoints)
@@ -92,16 +101,25 @@ export const metricRoutes = router()
       path: '/runs/{id}/metrics',
       tags,
       summary: 'Summaries of all metrics of a run',
-      request: { params },
-      responses: { 200: json(z.array(SeriesSummary), 'One row a name and rank.'), ...finds },
+      request: { params, query: z.object({ limit: limit(1_000, 5_000), cursor: seriesCursor }) },
+      responses: {
+        200: { ...json(z.array(SeriesSummary), 'One row a name and rank, by both.'), headers: LinkHeader },
+        ...reads,
+        ...finds,
+      },
     }),
     async (c) => {
       const { id } = c.req.valid('param')
       const runs = new RunRepository(c.var.db.http)
       const metrics = new MetricRepository(c.var.db.http)
-      const [[run], summaries] = await c.var.db.batch([runs.exists(id), metrics.summaries(id)])
+      const { limit, cursor: after } = c.req.valid('query')
+      const [[run], summaries] = await c.var.db.batch([
+        runs.exists(id),
+        metrics.summaries(id, { after, limit: limit + 1 }),
+      ])
       if (!run) throw runNotFound()
-      return c.json(summaries.map(seriesSummary), 200)
+      const kept = page(c, summaries, limit, ({ rank, name }) => [rank, name])
+      return c.json(kept.map(seriesSummary), 200)
     },
   )
   .openapi(
@@ -143,7 +161,8 @@ export const metricRoutes = router()
       const { id, name } = c.req.valid('param')
       const { rank = 0, from_step: from, to_step: to, limit, cursor: after } = c.req.valid('query')
       const type = accepts(c, { header: 'Accept', supports: [JSON_TYPE, ...EXPORTS], default: JSON_TYPE })
-      const asPage = type === JSON_TYPE
+      // A HEAD has no body that anybody would read.
+      const asPage = type === JSON_TYPE || c.req.method === 'HEAD'
       const pageSize = asPage ? limit : EXPORT_PAGE
 
       const runs = new RunRepository(c.var.db.http)

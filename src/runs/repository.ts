@@ -1,6 +1,7 @@
 import { and, desc, eq, type SQL, sql } from 'drizzle-orm'
 import type { Db, TimeCursor } from '../db/database.ts'
 import { ACTIVE_RUN_STATUSES, type RunRow, runs, type Scalar } from '../db/schema.ts'
+import { MAX_NAMED_BYTES } from '../http/schemas.ts'
 
 export type NewRun = typeof runs.$inferInsert
 
@@ -70,18 +71,19 @@ export class RunRepository {
       .from(runs)
       .where(eq(runs.experimentId, experimentId))
       .orderBy(desc(runs.startedAt), desc(runs.id))
-      .limit(filter.limit + 1)
+      .limit(filter.limit)
   }
 
   /**
    * Locks a run until the transaction ends and tells what a patch would run against: no row where there is no run,
-   * `changedParams` the keys that hold another value already, `endsNothing` when it sets an end to a run that goes
-   * on. The lock leaves alone those who only insert points.
+   * `changedParams` the keys that hold another value already, `tooLarge` when params or tags would outgrow their limit,
+   * `endsNothing` when it sets an end to a run that goes on. The lock leaves alone those who only insert points.
    */
   check(id: string, patch: RunPatch) {
     return this.#db
       .select({
         changedParams: sql<string[]>`array(${changedParams(patch)})`,
+        tooLarge: tooLarge(patch),
         endsNothing: endsNothing(patch),
       })
       .from(runs)
@@ -96,16 +98,18 @@ export class RunRepository {
       .set({
         ...(patch.name === undefined ? {} : { name: patch.name }),
         ...ending(patch),
-        // What is there wins: a value that only looks different (1 and "1") stays as it was first logged.
-        ...(patch.params && { params: sql`${JSON.stringify(patch.params)}::jsonb || ${runs.params}` }),
-        ...(patch.tags && {
-          tags: sql`jsonb_strip_nulls(${runs.tags} || ${JSON.stringify(patch.tags)}::jsonb)`,
-        }),
+        ...(patch.params && { params: mergedParams(patch.params) }),
+        ...(patch.tags && { tags: mergedTags(patch.tags) }),
         // Drizzle refuses an update that sets nothing.
         id,
       })
       .where(
-        and(eq(runs.id, id), sql`not exists (${changedParams(patch)})`, sql`not (${endsNothing(patch)})`),
+        and(
+          eq(runs.id, id),
+          sql`not exists (${changedParams(patch)})`,
+          sql`not ${tooLarge(patch)}`,
+          sql`not (${endsNothing(patch)})`,
+        ),
       )
   }
 
@@ -117,8 +121,22 @@ export class RunRepository {
 
 /** The keys of `patch.params` that the run holds with another value. */
 function changedParams(patch: RunPatch): SQL {
+  // Both unfolded once: looked up one by one, each lookup would unpack all of the run's params.
   return sql`select new.key from jsonb_each_text(${JSON.stringify(patch.params ?? {})}::jsonb) as new
-    where ${runs.params} ->> new.key <> new.value order by new.key`
+    join jsonb_each_text(${runs.params}) as old using (key) where old.value <> new.value order by new.key`
+}
+
+/** What is there wins: a value that only looks different (1 and "1") stays as it was first logged. */
+const mergedParams = (params: RunPatch['params']) => sql`${JSON.stringify(params)}::jsonb || ${runs.params}`
+
+const mergedTags = (tags: RunPatch['tags']) =>
+  sql`jsonb_strip_nulls(${runs.tags} || ${JSON.stringify(tags)}::jsonb)`
+
+/** Whether the run's params or tags would take more than MAX_NAMED_BYTES. */
+function tooLarge({ params, tags }: RunPatch): SQL<boolean> {
+  const merged = [...(params ? [mergedParams(params)] : []), ...(tags ? [mergedTags(tags)] : [])]
+  const sizes = merged.map((value) => sql`octet_length((${value})::text) > ${MAX_NAMED_BYTES}::int`)
+  return sql<boolean>`(${sizes.length === 0 ? sql`false` : sql.join(sizes, sql` or `)})`
 }
 
 /** Whether the patch gives an end to a run that it leaves active. */

@@ -1,4 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi'
+import { DELETE_TIMEOUT } from '../db/database.ts'
 import { UnitOfWork } from '../db/unit-of-work.ts'
 import { TrackerError } from '../errors.ts'
 import { ExperimentRepository } from '../experiments/repository.ts'
@@ -10,10 +11,18 @@ import { pathId } from '../http/schemas.ts'
 import { creationHash, newId } from '../ids.ts'
 import { MetricRepository } from '../metrics/repository.ts'
 import { type RunPatch, RunRepository } from './repository.ts'
-import { NewRun, newRunRow, Run, RunChange, RunListed, run, runListed, runStatus } from './wire.ts'
-
-/** A run's points must be gone within this time, in milliseconds, however many there are. */
-const DELETE_TIMEOUT = 60_000
+import {
+  NewRun,
+  newRunRow,
+  Run,
+  RunChange,
+  RunListed,
+  run,
+  runListed,
+  runStatus,
+  SERIES_SHOWN,
+  tooManyNamed,
+} from './wire.ts'
 
 const notFound = () => new TrackerError('not_found', 'Run not found')
 
@@ -47,12 +56,13 @@ export const runRoutes = router()
       const id = body.id ?? newId()
       const runs = new RunRepository(c.var.db.http)
       const metrics = new MetricRepository(c.var.db.http)
-      const hash = await creationHash({ ...body, id, experimentId })
+      const newRun = newRunRow(id, experimentId, body)
+      const hash = await creationHash(newRun)
 
       const work = new UnitOfWork(c.var.db)
-      work.add(runs.insert(newRunRow(id, experimentId, body, hash)))
+      work.add(runs.insert({ ...newRun, creationHash: hash }))
       const created = work.add(runs.find(id))
-      const summaries = work.add(metrics.summaries(id))
+      const summaries = work.add(metrics.summaries(id, { limit: SERIES_SHOWN }))
       await work.commit()
 
       const [row] = created.result
@@ -87,7 +97,7 @@ export const runRoutes = router()
       const experiments = new ExperimentRepository(c.var.db.http)
       const runs = new RunRepository(c.var.db.http)
       const [[experiment], rows] = await c.var.db.batch([
-        experiments.find(id),
+        experiments.exists(id),
         runs.list(id, { status, after, limit }),
       ])
       if (!experiment) throw new TrackerError('not_found', 'Experiment not found')
@@ -108,7 +118,10 @@ export const runRoutes = router()
       const { id } = c.req.valid('param')
       const runs = new RunRepository(c.var.db.http)
       const metrics = new MetricRepository(c.var.db.http)
-      const [[row], summaries] = await c.var.db.batch([runs.find(id), metrics.summaries(id)])
+      const [[row], summaries] = await c.var.db.batch([
+        runs.find(id),
+        metrics.summaries(id, { limit: SERIES_SHOWN }),
+      ])
       if (!row) throw notFound()
       return c.json(run(row, summaries), 200)
     },
@@ -140,7 +153,7 @@ export const runRoutes = router()
       const checked = work.add(runs.check(id, patch))
       work.add(runs.update(id, patch))
       const found = work.add(runs.find(id))
-      const summaries = work.add(metrics.summaries(id))
+      const summaries = work.add(metrics.summaries(id, { limit: SERIES_SHOWN }))
       await work.commit()
 
       const [against] = checked.result
@@ -150,6 +163,7 @@ export const runRoutes = router()
         const names = against.changedParams.map((name) => `"${name}"`).join(', ')
         throw new TrackerError('conflict', `A param never changes its value: ${names} is set already`)
       }
+      if (against.tooLarge) throw tooManyNamed()
       if (against.endsNothing) {
         throw new TrackerError('conflict', `The run is ${row.status}: to end it, send a status with ended_at`)
       }

@@ -1,9 +1,11 @@
 /** How a run looks on the wire, for its own routes and for the experiment that creates it. */
 import { z } from '@hono/zod-openapi'
 import { RUN_STATUSES, type RunRow, type SeriesRow } from '../db/schema.ts'
+import { TrackerError } from '../errors.ts'
 import {
   clientId,
   isoTimestamp,
+  MAX_NAMED_BYTES,
   named,
   PARAM_LENGTH,
   scalar,
@@ -61,7 +63,14 @@ export const RunListed = z
   })
   .openapi('RunListed')
 
-export const Run = RunListed.extend({ metrics: z.array(SeriesSummary) }).openapi('Run')
+/** How many series a run shows of itself; all of them are at `/runs/{id}/metrics`, in pages. */
+export const SERIES_SHOWN = 1_000
+
+export const Run = RunListed.extend({
+  metrics: z.array(SeriesSummary).openapi({
+    description: `The first ${SERIES_SHOWN.toLocaleString('en')} by name and rank; /runs/{id}/metrics has them all.`,
+  }),
+}).openapi('Run')
 
 export const runSummary = (row: Pick<RunRow, 'id' | 'startedAt' | 'status'>) => ({
   id: row.id,
@@ -87,20 +96,34 @@ export const run = (row: RunRow, metrics: SeriesRow[]) => ({
   metrics: metrics.map(seriesSummary),
 })
 
-/** The row that a create request stands for. */
-export const newRunRow = (
+export const tooManyNamed = () =>
+  new TrackerError(
+    'too_large',
+    `A run holds at most ${MAX_NAMED_BYTES} bytes of params, and as many of tags, as JSON`,
+  )
+
+/**
+ * The row that a create request stands for, but for its hash.
+ *
+ * @throws TrackerError when params or tags are larger than a run may hold
+ */
+export function newRunRow(
   id: string,
   experimentId: string,
   body: Omit<z.output<typeof NewRun>, 'id'>,
-  creationHash: string,
-): NewRunRow => ({
-  id,
-  experimentId,
-  creationHash,
-  name: body.name ?? null,
-  seed: body.seed ?? null,
-  parentRunId: body.parent_run_id ?? null,
-  ...(body.started_at && { startedAt: body.started_at }),
-  params: body.params ?? {},
-  tags: body.tags ?? {},
-})
+): Omit<NewRunRow, 'creationHash'> {
+  const { params = {}, tags = {} } = body
+  for (const values of [params, tags]) {
+    if (new TextEncoder().encode(JSON.stringify(values)).length > MAX_NAMED_BYTES) throw tooManyNamed()
+  }
+  return {
+    id,
+    experimentId,
+    name: body.name ?? null,
+    seed: body.seed ?? null,
+    parentRunId: body.parent_run_id ?? null,
+    ...(body.started_at && { startedAt: body.started_at }),
+    params,
+    tags,
+  }
+}

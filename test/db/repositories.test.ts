@@ -65,7 +65,7 @@ inRolledBackTransaction('finds the experiments of an owner', async (experiments)
 inRolledBackTransaction('updates and deletes', async (experiments, runs) => {
   const created = experiment({ name: 'Test', owner: 'alice' })
   await experiments.insert(created)
-  const run = newRunRow(newId(), created.id, {}, 'x')
+  const run = { ...newRunRow(newId(), created.id, {}), creationHash: 'x' }
   await runs.insert(run)
   await experiments.update(created.id, { status: 'running' })
   expect(await experiments.find(created.id)).toMatchObject([{ status: 'running' }])

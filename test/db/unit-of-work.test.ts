@@ -36,7 +36,7 @@ describe('a unit of work', () => {
     const before = roundTrips()
     const work = new UnitOfWork(db)
     work.add(experiments.insert(experiment))
-    work.add(runs.insert(newRunRow(newId(), experiment.id, { seed: 7 }, 'x')))
+    work.add(runs.insert({ ...newRunRow(newId(), experiment.id, { seed: 7 }), creationHash: 'x' }))
     const listed = work.add(runs.list(experiment.id, { limit: 10 }))
     expect(await count(experiment.id)).toBe(0)
     await work.commit()
@@ -65,7 +65,7 @@ describe('a unit of work', () => {
     const experiment = await newExperiment()
     const work = new UnitOfWork(db)
     work.add(experiments.insert(experiment))
-    const run = work.add(runs.insert(newRunRow(newId(), newId(), {}, 'x')))
+    const run = work.add(runs.insert({ ...newRunRow(newId(), newId(), {}), creationHash: 'x' }))
     await expect(work.commit()).rejects.toThrow(new TrackerError('not_found', 'Experiment not found'))
     expect(await count(experiment.id)).toBe(0)
     expect(() => run.result).toThrow('The unit of work is not committed')
@@ -110,20 +110,36 @@ describe('an interactive transaction', () => {
     const experiment = await newExperiment()
     const attempt = db.transaction(async (tx) => {
       await new ExperimentRepository(tx).insert(experiment)
-      await new RunRepository(tx).insert(newRunRow(newId(), newId(), {}, 'x'))
+      await new RunRepository(tx).insert({ ...newRunRow(newId(), newId(), {}), creationHash: 'x' })
     })
     await expect(attempt).rejects.toThrow(new TrackerError('not_found', 'Experiment not found'))
     expect(await count(experiment.id)).toBe(0)
   })
 
-  it('leaves no connection behind', async () => {
-    await db.transaction((tx) => tx.execute(sql`select 1`))
+  it('lets through what the work throws', async () => {
+    const refused = new TrackerError('conflict', 'changed my mind')
+    const attempt = db.transaction(() => Promise.reject(refused))
+    await expect(attempt).rejects.toBe(refused)
+  })
+
+  it('says that the database is away when it cannot be reached', async () => {
+    const ctx = createExecutionContext()
+    const env = { ...tracker.env, DATABASE_GATEWAY: 'http://127.0.0.1:9' }
+    const away = new Database(env, (promise) => ctx.waitUntil(promise))
+    const attempt = away.transaction((tx) => tx.execute(sql`select 1`))
+    await expect(attempt).rejects.toThrow(new TrackerError('unavailable', 'The database is away; try again'))
+    // The driver keeps its configuration for the whole isolate.
+    new Database(tracker.env, (promise) => ctx.waitUntil(promise))
+  })
+
+  it('closes its connection', async () => {
+    const pid = await db.transaction(async (tx) => {
+      const { rows } = await tx.execute<{ pid: number }>(sql`select pg_backend_pid() as pid`)
+      return rows[0]?.pid
+    })
+    expect(pid).toBeTypeOf('number')
     await expect
-      .poll(() =>
-        tracker.sql.query(
-          "select count(*)::int as count from pg_stat_activity where datname = current_database() and state = 'idle in transaction'",
-        ),
-      )
-      .toEqual([{ count: 0 }])
+      .poll(() => tracker.sql.query('select from pg_stat_activity where pid = $1', [pid]), { timeout: 5_000 })
+      .toEqual([])
   })
 })

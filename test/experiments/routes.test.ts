@@ -102,6 +102,12 @@ describe('POST /experiments', () => {
     expect(first.runs).toHaveLength(1)
   })
 
+  it('takes null for what is left out as the same content', async () => {
+    const id = crypto.randomUUID()
+    const first = await create({ id, run: { seed: null } })
+    expect(await create({ id, description: null, run: { name: null, params: {} } })).toEqual(first)
+  })
+
   it('still answers it after the experiment was changed in between', async () => {
     const id = crypto.randomUUID()
     await create({ id })

@@ -72,11 +72,15 @@ describe('problems', () => {
     expect((await tracker.post('/experiments', body, headers)).status).toBe(201)
   })
 
-  it('take a charset beside the content type, and a byte order mark', async () => {
+  it('take a charset beside the content type, a bare semicolon, and a byte order mark', async () => {
     const { status } = await tracker.post('/experiments', '\ufeff{"name":"x","owner":"y"}', {
       'Content-Type': 'application/json; charset=utf-8',
     })
     expect(status).toBe(201)
+    const bare = await tracker.post('/experiments', '{"name":"x","owner":"y"}', {
+      'Content-Type': 'application/json;',
+    })
+    expect(bare.status).toBe(201)
   })
 })
 
@@ -116,4 +120,23 @@ describe('when the database is away', () => {
     expect(body.request_id).toBe(headers.get('X-Request-Id'))
     expect(text).not.toMatch(/experiments|select|42P01|secret-owner|postgres|\bat /i)
   })
+})
+
+it('moments are the same, whatever time zone the database is set to', async () => {
+  const own = await newTracker()
+  const name = new URL(own.env.DATABASE_URL).pathname.slice(1)
+  await own.sql.query(`alter database ${name} set timezone = 'America/New_York'`)
+  // Sessions that are open keep the old one, the session that says this among them.
+  const all = 'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database()'
+  await expect(own.sql.query(all)).rejects.toThrow('terminating connection')
+  const { body } = await own.post<{ id: string }>('/experiments', { name: 'x', owner: 'y' })
+  for (const started_at of [
+    '0001-01-01T00:00:00.000Z',
+    '1850-01-01T00:00:00.000Z',
+    '9999-12-31T23:59:59.999Z',
+  ]) {
+    const run = await own.post<{ started_at: string }>(`/experiments/${body.id}/runs`, { started_at })
+    expect([run.status, run.body.started_at]).toEqual([201, started_at])
+  }
+  expect((await own.get<unknown[]>(`/experiments/${body.id}/runs`)).body).toHaveLength(3)
 })

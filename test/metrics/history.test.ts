@@ -137,7 +137,7 @@ describe('GET /runs/{id}/metrics/{name}', () => {
     )
   })
 
-  it('streams JSON lines, which can be sent back as they are', async () => {
+  it('streams JSON lines', async () => {
     const run = await newRun()
     await log(run, range(0, 5))
     const accept = { Accept: 'application/x-ndjson' }
@@ -152,11 +152,15 @@ describe('GET /runs/{id}/metrics/{name}', () => {
       [3, 0.375],
       [4, 0.5],
     ])
-    const copy = await newRun()
-    const sent = await tracker.post<Stored>(`/runs/${copy}/metrics`, text, {
-      'Content-Type': 'application/x-ndjson',
-    })
-    expect(sent.body).toEqual({ stored: 3, duplicates: 0, ignored: undefined })
+  })
+
+  it('answers a HEAD, for any type', async () => {
+    const run = await newRun()
+    await log(run, [1])
+    for (const Accept of ['text/csv', 'application/x-ndjson', 'application/json']) {
+      const { status, text } = await tracker.send('HEAD', `/runs/${run}/metrics/loss`, undefined, { Accept })
+      expect([status, text]).toEqual([200, ''])
+    }
   })
 
   it('answers JSON to whoever accepts anything', async () => {

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import { newTracker, type Problem, type Tracker } from '../support/tracker.ts'
+import { allPages, newTracker, type Problem, type Tracker } from '../support/tracker.ts'
 import type { Experiment, Point, Stored, Summary } from '../support/wire.ts'
 
 const UNKNOWN = '01990d2c-7a2f-7c0e-b1a7-0c5f3e8a9b10'
@@ -295,6 +295,35 @@ describe('each point once', () => {
   })
 })
 
+describe('a call that reaches back', () => {
+  it('is compared with every chunk that one of its steps lies in, to the ends of int64', async () => {
+    const run = await newRun()
+    const call = (...steps: (number | string)[]) =>
+      log(run, { series: [{ name: 's', steps, values: steps.map(() => 1) }] })
+    const min = '-9223372036854775808'
+    const max = '9223372036854775807'
+    await call(min, '-9223372036854775807')
+    await call(1, 2, 3)
+    await call(5)
+    await call(10, 20)
+    await call(max)
+    expect((await call(min, 2, 4, 5, 15, 20, max)).body).toEqual({ stored: 2, duplicates: 5 })
+    expect((await call(min, '-9223372036854775807', 1, 3, 10, max)).body).toEqual({
+      stored: 0,
+      duplicates: 6,
+    })
+  })
+
+  it('stores a point without a time once, also beside one that says the time of arrival', async () => {
+    const run = await newRun()
+    const point = { name: 'a', step: 1, value: 1 }
+    const now = Date.now()
+    const around = Array.from({ length: 5_000 }, (_, i) => ({ ...point, timestamp: now + i }))
+    const { body } = await log(run, { metrics: [point, ...around] })
+    expect(body).toEqual({ stored: 5_000, duplicates: 1 })
+  })
+})
+
 describe('summaries', () => {
   it('tell count, last, min and max, whatever the order of the calls', async () => {
     const points = [
@@ -337,6 +366,22 @@ describe('summaries', () => {
         max: null,
       },
     ])
+  })
+
+  it('come in pages, and a run with more of them than it shows can still be read and ended', async () => {
+    const run = await newRun()
+    const names = Array.from({ length: 1_200 }, (_, i) => `m${String(i).padStart(4, '0')}`)
+    for (const rank of [0, 1])
+      await log(run, { metrics: names.map((name) => ({ name, step: 1, value: 1 })), rank })
+    const all = await allPages<Summary>(tracker, `/runs/${run}/metrics?limit=700`)
+    expect(all.map(({ name, rank }) => `${name} ${rank}`)).toEqual(
+      names.flatMap((name) => [`${name} 0`, `${name} 1`]),
+    )
+    expect((await tracker.get<unknown[]>(`/runs/${run}/metrics`)).body).toHaveLength(1_000)
+    const { status, body } = await tracker.patch<{ status: string; metrics: unknown[] }>(`/runs/${run}`, {
+      status: 'completed',
+    })
+    expect([status, body.status, body.metrics.length]).toEqual([200, 'completed', 1_000])
   })
 
   it('are empty for a run without points, and not found for no run', async () => {

@@ -88,6 +88,47 @@ describe('POST /experiments/{id}/runs', () => {
     ])
   })
 
+  it('refuses a number that JSON would round', async () => {
+    for (const big of ['9007199254740993', '-1e300']) {
+      const { status, body } = await tracker.post<Problem>(
+        `/experiments/${experiment}/runs`,
+        `{"params":{"big":${big},"fits":9007199254740991}}`,
+      )
+      expect([status, body.errors?.map(({ path }) => path)]).toEqual([422, ['params.big']])
+    }
+  })
+
+  it('refuses more names than a request may set, and tells no more than a hundred faults', async () => {
+    const many = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`k${i}`, []]))
+    const tooMany = await tracker.post<Problem>(`/experiments/${experiment}/runs`, { params: many(150_000) })
+    expect([tooMany.status, tooMany.body.errors]).toEqual([
+      422,
+      [{ path: 'params', message: 'has 150000 names; at most 1000 a request' }],
+    ])
+    const bad = await tracker.post<Problem>(`/experiments/${experiment}/runs`, { params: many(1_000) })
+    expect([bad.status, bad.body.errors?.length]).toEqual([422, 101])
+    const unknown = await tracker.post<Problem>(`/experiments/${experiment}/runs`, many(150_000))
+    expect([unknown.status, unknown.body.errors?.length]).toEqual([422, 101])
+    expect(unknown.body.errors?.at(-1)?.message).toBe('and 149900 more')
+  })
+
+  it('holds at most 1 MiB of params, however they come', async () => {
+    const part = (i: number) =>
+      Object.fromEntries(Array.from({ length: 100 }, (_, k) => [`p${i}-${k}`, 'x'.repeat(6_000)]))
+    const { status, body } = await tracker.post<Problem>(`/experiments/${experiment}/runs`, {
+      params: { ...part(0), ...part(1) },
+    })
+    expect([status, body.detail]).toEqual([
+      413,
+      'A run holds at most 1048576 bytes of params, and as many of tags, as JSON',
+    ])
+    const run = await create({ params: part(0) })
+    expect((await patch(run.id, { params: part(1) })).status).toBe(413)
+    expect((await patch(run.id, { tags: { ...part(1) } })).status).toBe(200)
+    expect((await patch(run.id, { tags: { ...part(2) } })).status).toBe(413)
+    expect((await tracker.get<Run>(`/runs/${run.id}`)).body.params).toEqual(part(0))
+  })
+
   it('refuses the one name that JavaScript would lose, instead of losing it', async () => {
     const { status, body } = await tracker.post<Problem>(
       `/experiments/${experiment}/runs`,
@@ -101,6 +142,11 @@ describe('POST /experiments/{id}/runs', () => {
     const answers = await Promise.all(Array.from({ length: 10 }, () => create({ id, params: { lr: 1 } })))
     for (const answer of answers) expect(answer).toEqual(answers[0])
     expect(answers[0]?.id).toBe(id.toLowerCase())
+    const shouted = await tracker.post<Run>(`/experiments/${experiment.toUpperCase()}/runs`, {
+      id,
+      params: { lr: 1 },
+    })
+    expect(shouted.body).toEqual(answers[0])
   })
 
   it('gives the same run also after it has ended', async () => {
