@@ -1,11 +1,11 @@
 import { type Browser, chromium } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type LocalTracker, startTracker } from '../support/local-tracker.ts'
+import { cleanUp, Tracker } from '../system/support.ts'
 
-let tracker: LocalTracker
+let tracker: Tracker
 let browser: Browser
 beforeAll(async () => {
-  tracker = await startTracker()
+  tracker = await Tracker.start()
   browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: [
@@ -20,7 +20,7 @@ beforeAll(async () => {
 }, 120_000)
 afterAll(async () => {
   await browser.close()
-  await tracker.stop()
+  await cleanUp()
 })
 
 it('/docs describes every route and sends a request, without asking anybody else', async () => {

@@ -3,22 +3,22 @@ import { access } from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type LocalTracker, startTracker } from '../support/local-tracker.ts'
+import { cleanUp, Tracker } from '../system/support.ts'
 
 const run = promisify(execFile)
 
 const SCHEMATHESIS = '4.32.5'
 const VENV = path.resolve(import.meta.dirname, '../../node_modules/.cache', `schemathesis-${SCHEMATHESIS}`)
 
-let tracker: LocalTracker
+let tracker: Tracker
 beforeAll(async () => {
   await access(path.join(VENV, 'bin/schemathesis')).catch(async () => {
     await run('python3', ['-m', 'venv', '--clear', VENV])
     await run(path.join(VENV, 'bin/pip'), ['install', '--quiet', `schemathesis==${SCHEMATHESIS}`])
   })
-  tracker = await startTracker()
+  tracker = await Tracker.start()
 }, 300_000)
-afterAll(() => tracker.stop())
+afterAll(cleanUp)
 
 it.each([1, 2, 3])(
   'the API does what /openapi.json says, whatever it is sent (seed %i)',

@@ -8,7 +8,7 @@ let sql: NeonQueryFunction<false, false>
 
 beforeAll(async () => {
   // One session, so that whatever a request leaves behind meets the next one.
-  stack = await startStack({ maxConnections: 1 })
+  stack = await startStack({ maxConnections: 1, waitTimeout: 2_000 })
   sql = neon(stack.postgres.url)
 })
 afterAll(() => stack.stop())
@@ -86,6 +86,13 @@ describe('a session is like new for the next request', () => {
   })
 })
 
+it('a session is of use again after a COPY that waits for data', async () => {
+  await sql`create table copied (id int)`
+  const before = await backend()
+  expect((await failure(sql`copy copied from stdin`)).code).toBe('57014')
+  expect(await backend()).toBe(before)
+})
+
 describe('requests that wait for a session', () => {
   it('are served in the order in which they came', async () => {
     await sql`create table served (n int, at timestamptz default clock_timestamp())`
@@ -121,7 +128,7 @@ describe('requests that wait for a session', () => {
   })
 
   it('are told so with 53300 when none becomes free in time', async () => {
-    const first = sql`select pg_sleep(11)`.then(() => {})
+    const first = sql`select pg_sleep(3)`.then(() => {})
     await until('the session is taken', () => stack.gateway.stats().active === 1)
     expect(await failure(sql`select 1`)).toMatchObject({ code: '53300', severity: 'FATAL' })
     await first
@@ -142,6 +149,13 @@ describe('requests that wait for a session', () => {
 })
 
 describe('a client that hangs up', () => {
+  /** A session that would not notice by itself that the connection is cut, which ours looks after now and then. */
+  const patient = () => {
+    const url = new URL(stack.postgres.url)
+    url.searchParams.set('options', '-c client_connection_check_interval=0')
+    return url.href
+  }
+
   it.each([
     ['a statement', (sql: NeonQueryFunction<false, false>) => sql`select pg_sleep(600)`],
     [
@@ -156,7 +170,7 @@ describe('a client that hangs up', () => {
           `select 1 from pg_stat_activity where query like '%sleep(600)%' and pid <> pg_backend_pid()`,
         )
       ).length
-    const gone = failure(start(neon(stack.postgres.url, { fetchOptions: { signal: controller.signal } })))
+    const gone = failure(start(neon(patient(), { fetchOptions: { signal: controller.signal } })))
     await until('it runs', async () => (await sleeping()) === 1)
     controller.abort()
     await gone
@@ -168,8 +182,9 @@ describe('a client that hangs up', () => {
     await sql`create table hung_up (id int)`
     const controller = new AbortController()
     const options = { fetchOptions: { signal: controller.signal } }
+    const patientSql = neon(patient())
     const gone = failure(
-      sql.transaction([sql`insert into hung_up values (1)`, sql`select pg_sleep(600)`], options),
+      patientSql.transaction([sql`insert into hung_up values (1)`, sql`select pg_sleep(600)`], options),
     )
     await until('it runs', async () => {
       const rows = await stack.direct(`select 1 from pg_stat_activity where query like '%sleep(600)%' and
@@ -223,6 +238,27 @@ describe('the restart of the database', () => {
       return rows.length === 1
     })
     expect(await running).toMatchObject({ code: '57P01', severity: 'FATAL' })
+  })
+})
+
+describe('a Postgres that takes fewer sessions than the gateway would open', () => {
+  it('serves everybody with those it takes', async () => {
+    await sql`create database narrow connection limit 2`
+    const url = new URL(stack.postgres.url)
+    url.pathname = '/narrow'
+    const gateway = await startGateway({ upstream: stack.postgres.url, maxConnections: 8 })
+    const answers = await Promise.all(
+      Array.from({ length: 40 }, (_, n) =>
+        fetch(`${gateway.url}/sql`, {
+          method: 'POST',
+          headers: { 'Neon-Connection-String': url.href, 'Neon-Raw-Text-Output': 'true' },
+          body: JSON.stringify({ query: 'select $1::int as n, pg_sleep(0.01)', params: [String(n)] }),
+        }),
+      ),
+    )
+    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200))
+    expect(gateway.stats().open).toBeLessThanOrEqual(2)
+    await gateway.close()
   })
 })
 

@@ -84,6 +84,18 @@ it('leads to no other address', async () => {
   }
 })
 
+it('is at /v2 and nowhere else', async () => {
+  const { port } = new URL(stack.gateway.url)
+  for (const path of ['/', '/v1', '/sql', '/v2/', '//']) {
+    const webSocket = new WebSocket(`ws://127.0.0.1:${port}${path}`)
+    webSocket.on('error', () => {})
+    const refused = new Promise((resolve) =>
+      webSocket.once('unexpected-response', (_, { statusCode }) => resolve(statusCode)),
+    )
+    expect(await refused).toBe(404)
+  }
+})
+
 it('carries many megabytes both ways unharmed', async () => {
   const value = Array.from({ length: 400_000 }, (_, i) => `${i} ä 漢 🧪`).join()
   await withPool(async (pool) => {
@@ -94,71 +106,93 @@ it('carries many megabytes both ways unharmed', async () => {
   })
 })
 
-it('does not read from Postgres what its client does not take', async () => {
-  const { host } = new URL(stack.gateway.url)
+/** A client that is logged in, and the WebSocket under it. Its session does not look by itself whether we are there. */
+async function connected(): Promise<{ client: Client; webSocket: WebSocket }> {
   const sockets: WebSocket[] = []
-  class Slow extends WebSocket {
+  neonConfig.webSocketConstructor = class extends WebSocket {
     constructor(url: string) {
       super(url)
       sockets.push(this)
     }
   }
-  neonConfig.webSocketConstructor = Slow
-  try {
-    const client = new Client(stack.postgres.url)
-    client.on('error', () => {})
-    await client.connect()
-    expect(sockets[0]?.url).toContain(host)
-    sockets[0]?.pause()
-    const query = failure(client.query(`select repeat('x', 1000000) as slow from generate_series(1, 1000)`))
-    // Postgres waits for its client: nobody piles the thousand megabytes up.
-    await until('Postgres waits', async () => {
-      const rows = await stack.direct(
-        `select 1 from pg_stat_activity where query like '%as slow%' and wait_event = 'ClientWrite'`,
-      )
-      return rows.length === 1
-    })
-    sockets[0]?.terminate()
-    await query
-  } finally {
-    neonConfig.webSocketConstructor = undefined
-  }
+  const url = new URL(stack.postgres.url)
+  url.searchParams.set('options', '-c client_connection_check_interval=0')
+  const client = new Client(url.href)
+  client.on('error', () => {})
+  await client.connect()
+  neonConfig.webSocketConstructor = undefined
+  const [webSocket] = sockets
+  if (webSocket === undefined) throw new Error('The driver has opened no WebSocket')
+  return { client, webSocket }
+}
+
+/** Waits until a value has stayed the same over 25 looks at it, and gives it. */
+async function settled<T>(look: () => Promise<T> | T): Promise<T> {
+  let last = await look()
+  let same = 0
+  await until('it stays the same', async () => {
+    const value = await look()
+    same = value === last ? same + 1 : 0
+    last = value
+    return same >= 25
+  })
+  return last
+}
+
+it('does not read from Postgres what its client does not take', async () => {
+  const { client, webSocket } = await connected()
+  webSocket.pause()
+  const before = process.memoryUsage().arrayBuffers
+  const query = failure(client.query(`select repeat('x', 1000000) as slow from generate_series(1, 500)`))
+  const state = await settled(async () => {
+    const [row] = await stack.direct(
+      `select state, wait_event from pg_stat_activity where query like '%as slow%' and pid <> pg_backend_pid()`,
+    )
+    return `${row?.state} ${row?.wait_event}`
+  })
+  // Postgres waits for its client, and nobody piles the five hundred megabytes up.
+  expect(state).toBe('active ClientWrite')
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(100_000_000)
+  webSocket.terminate()
+  await query
+  await none()
+})
+
+it('does not take from its client what Postgres does not read', async () => {
+  const { client, webSocket } = await connected()
+  const sleeping = failure(client.query('select pg_sleep(600)'))
+  await until('it sleeps', async () => {
+    const rows = await stack.direct(`select 1 from pg_stat_activity where wait_event = 'PgSleep'`)
+    return rows.length === 1
+  })
+  // The start of a statement that is longer than all that is sent of it.
+  const length = 64 * 1024 * 1024
+  const header = Buffer.alloc(5, 'Q')
+  header.writeInt32BE(length * 2, 1)
+  webSocket.send(header)
+  for (let i = 0; i < 64; i++) webSocket.send(Buffer.alloc(length / 64, 'x'))
+  expect(await settled(() => webSocket.bufferedAmount)).toBeGreaterThan(length / 2)
+  webSocket.terminate()
+  await sleeping
   await none()
 })
 
 it.each(['idle', 'at work'])(
   'leaves neither session nor lock when it vanishes while its transaction is %s',
   async (how) => {
-    const { port } = new URL(stack.gateway.url)
-    const sockets: WebSocket[] = []
-    neonConfig.webSocketConstructor = class extends WebSocket {
-      constructor(url: string) {
-        super(url)
-        sockets.push(this)
-      }
+    const { client, webSocket } = await connected()
+    await client.query('begin')
+    await client.query('lock table through in access exclusive mode')
+    const running = how === 'idle' ? undefined : failure(client.query('select pg_sleep(600)'))
+    if (running) {
+      await until('it runs', async () => {
+        const rows = await stack.direct(`select 1 from pg_stat_activity where wait_event = 'PgSleep'`)
+        return rows.length === 1
+      })
     }
-    try {
-      const client = new Client(stack.postgres.url)
-      client.on('error', () => {})
-      await client.connect()
-      await client.query('begin')
-      await client.query('lock table through in access exclusive mode')
-      const running = how === 'idle' ? undefined : failure(client.query('select pg_sleep(600)'))
-      if (running) {
-        await until('it runs', async () => {
-          const rows = await stack.direct(
-            `select 1 from pg_stat_activity where query = 'select pg_sleep(600)' and state = 'active'`,
-          )
-          return rows.length === 1
-        })
-      }
-      expect(sockets[0]?.url).toContain(port)
-      // Without a closing handshake, as when a machine loses its network.
-      sockets[0]?.terminate()
-      await running
-    } finally {
-      neonConfig.webSocketConstructor = undefined
-    }
+    // Without a closing handshake, as when a machine loses its network.
+    webSocket.terminate()
+    await running
     await none()
     expect(await sql`select count(*)::int from through where id = 99`).toEqual([{ count: 0 }])
   },

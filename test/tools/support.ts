@@ -15,7 +15,7 @@ export async function temporaryFolder(): Promise<{ folder: string; remove(): Pro
 }
 
 /** A Postgres and a gateway before it, with the driver pointed at them as the Worker does it. */
-export async function startStack(options: { maxConnections?: number } = {}) {
+export async function startStack(options: { maxConnections?: number; waitTimeout?: number } = {}) {
   const { folder, remove } = await temporaryFolder()
   const postgres = await startPostgres({ dataDir: folder, durable: false, log: () => {} })
   const gateway = await startGateway({ upstream: postgres.url, ...options })

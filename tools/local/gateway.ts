@@ -44,13 +44,15 @@ export interface GatewayOptions {
   port?: number
   /** The most sessions for statements; as many again may come through WebSockets. */
   maxConnections?: number
+  /** How long a request waits for a session before it is told that there is none, in milliseconds. */
+  waitTimeout?: number
 }
 
 /** Starts a gateway on the loopback interface. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const upstream = parseUpstream(options.upstream)
   const max = options.maxConnections ?? MAX_CONNECTIONS
-  const pool = new Pool(upstream, max)
+  const pool = new Pool(upstream, max, options.waitTimeout)
   const active = new Set<AbortController>()
   const tunnels = new Map<WebSocket, Promise<void>>()
   let closing = false

@@ -1,5 +1,6 @@
 /** Ports on the loopback interface. */
 import { createServer, type Server } from 'node:net'
+import { Sentence, systemCode } from './sentence.ts'
 
 /** Opens a server on a port of the loopback interface, 0 for a free one, and gives the port. */
 export async function listen(server: Server, port: number): Promise<number> {
@@ -21,4 +22,26 @@ export async function freePort(): Promise<number> {
   const port = await listen(server, 0)
   await new Promise((resolve) => server.close(resolve))
   return port
+}
+
+/** @throws Sentence when the port cannot be listened on */
+export async function checkPort(port: number): Promise<void> {
+  const server = createServer()
+  try {
+    await listen(server, port)
+  } catch (error) {
+    const code = systemCode(error)
+    if (code === 'EADDRINUSE') {
+      throw new Sentence(
+        `Port ${port} is in use by another program: stop that one, or choose another port, as in PORT=${port + 1} npm start.`,
+      )
+    }
+    if (code === 'EACCES') {
+      throw new Sentence(
+        `This user may not listen on port ${port}: choose one above 1023, as in PORT=8787 npm start.`,
+      )
+    }
+    throw error
+  }
+  await new Promise((resolve) => server.close(resolve))
 }

@@ -9,11 +9,11 @@ import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { lock } from './lock.ts'
 import { freePort } from './ports.ts'
 import { type Cluster, DATABASE, openCluster, ROLE } from './postgres/cluster.ts'
-import { lock } from './postgres/lock.ts'
-import { postgresProcessesIn } from './postgres/processes.ts'
-import { Sentence, systemCode } from './sentence.ts'
+import { postgresProcessesIn } from './processes.ts'
+import { folderProblem, Sentence, systemCode } from './sentence.ts'
 
 const SETTINGS = {
   // Reached over loopback with a password and in no other way.
@@ -90,7 +90,11 @@ export interface PostgresOptions {
 export async function startPostgres(options: PostgresOptions): Promise<LocalPostgres> {
   const { log = console.error, onGiveUp = () => {}, durable = true } = options
   const home = path.resolve(options.dataDir)
-  await makeFolder(home)
+  try {
+    await mkdir(home, { recursive: true })
+  } catch (error) {
+    throw folderProblem(home, error)
+  }
   const unlock = await lock(home)
   try {
     const cluster = await openCluster(home, durable, log)
@@ -120,25 +124,6 @@ export async function startPostgres(options: PostgresOptions): Promise<LocalPost
   } catch (error) {
     await unlock()
     throw error
-  }
-}
-
-async function makeFolder(home: string): Promise<void> {
-  try {
-    await mkdir(home, { recursive: true })
-  } catch (error) {
-    const code = systemCode(error)
-    if (code === undefined) throw error
-    const why: Record<string, string> = {
-      EEXIST: 'a file is in its place',
-      ENOTDIR: 'a file is in its place',
-      EACCES: 'this user may not write there',
-      EROFS: 'the disk is read-only',
-      ENOSPC: 'the disk is full',
-    }
-    throw new Sentence(
-      `The data folder ${home} cannot be made (${why[code] ?? code}): choose another one with EDGERUN_DATA.`,
-    )
   }
 }
 
@@ -321,6 +306,13 @@ class Server {
     const said = await text(createReadStream(this.#logFile, { start: begin }))
     if (/Address already in use/.test(said)) {
       return new PortTaken(`Port ${this.port}, which Postgres was to use, is in use by another program.`)
+    }
+    // These say what to do in the same breath.
+    const mode = /has (?:wrong ownership|invalid permissions)/.exec(said)?.[0]
+    if (mode) {
+      return new Sentence(
+        `${this.#cluster.folder} ${mode}: give it to the user that runs Postgres (chown -R) with mode 700 (chmod), and nobody else.`,
+      )
     }
     const why = /(?:FATAL|PANIC):\s+(.*)/.exec(said)?.[1] ?? said.trim().split('\n').at(-1) ?? ''
     return new Sentence(

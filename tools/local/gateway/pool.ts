@@ -3,9 +3,14 @@ import pg from 'pg'
 import { Exchange, type Result, type Statement } from './exchange.ts'
 import { type CancelKey, CONNECT_TIMEOUT, cancel, type Upstream } from './upstream.ts'
 
-/** How long a request waits for a session, and a session for a request, in milliseconds. */
+/** How long a request waits for a session, when nothing else is said, in milliseconds. */
 const WAIT_TIMEOUT = 10_000
+
+/** How long a session waits for a request, in milliseconds. */
 const IDLE_TIMEOUT = 60_000
+
+/** How long to make do with the sessions there are after Postgres has said that it takes no more, in milliseconds. */
+const FULL_PAUSE = 1_000
 
 /** How long the reset of a session may take before its connection is given up, in milliseconds. */
 const RESET_TIMEOUT = 5_000
@@ -120,6 +125,7 @@ export class Session {
 export class Pool {
   readonly #upstream: Upstream
   readonly #max: number
+  readonly #waitTimeout: number
   readonly #sessions = new Set<Session>()
   /** Latest used last: the rest may grow old and be closed. */
   readonly #idle: Session[] = []
@@ -128,11 +134,14 @@ export class Pool {
   readonly #coming = new Map<string, number>()
   readonly #connecting = new Set<Promise<void>>()
   #closed = false
+  /** Postgres takes no more sessions than there are. */
+  #full = false
   readonly #reaper: NodeJS.Timeout
 
-  constructor(upstream: Upstream, max: number) {
+  constructor(upstream: Upstream, max: number, waitTimeout = WAIT_TIMEOUT) {
     this.#upstream = upstream
     this.#max = max
+    this.#waitTimeout = waitTimeout
     this.#reaper = setInterval(() => this.#reap(), IDLE_TIMEOUT / 6).unref()
   }
 
@@ -167,7 +176,7 @@ export class Pool {
       const onAbort = () => leave(new Error('The client went away'))
       const timer = setTimeout(
         () => leave(new PoolBusy('No database connection became free in time')),
-        WAIT_TIMEOUT,
+        this.#waitTimeout,
       )
       const settle = () => {
         clearTimeout(timer)
@@ -227,7 +236,7 @@ export class Pool {
       const before = claimed.get(waiter.key) ?? 0
       claimed.set(waiter.key, before + 1)
       if (before < (this.#coming.get(waiter.key) ?? 0)) continue
-      if (this.#sessions.size + this.#connecting.size >= this.#max) {
+      if (this.#full || this.#sessions.size + this.#connecting.size >= this.#max) {
         // All are taken. One that idles for another login makes room.
         const oldest = this.#idle.shift()
         if (oldest === undefined) return
@@ -252,11 +261,22 @@ export class Pool {
       session.idleSince = Date.now()
       this.#idle.push(session)
     } catch (error) {
+      const others = this.#sessions.size > 0 || this.#connecting.size > 1
+      if (others && isTooMany(error)) return this.#makeDo()
       // Whoever has waited longest for such a session learns why there is none.
       const at = this.#waiting.findIndex((waiter) => waiter.key === key)
       const [waiter] = at < 0 ? [] : this.#waiting.splice(at, 1)
       waiter?.reject(error instanceof Error ? error : new Error(String(error)))
     }
+  }
+
+  #makeDo(): void {
+    if (this.#full) return
+    this.#full = true
+    setTimeout(() => {
+      this.#full = false
+      this.#serve()
+    }, FULL_PAUSE).unref()
   }
 
   #forget(session: Session): void {
@@ -282,3 +302,6 @@ export class Pool {
     }
   }
 }
+
+/** A Postgres, or a role, that allows fewer sessions than we do. */
+const isTooMany = (error: unknown) => error instanceof Error && 'code' in error && error.code === '53300'

@@ -7,6 +7,9 @@ import { addressOf, type Upstream } from './upstream.ts'
 /** The most that a request may hold, in bytes. Neon's own limit. */
 export const MAX_REQUEST = 10 * 1024 * 1024
 
+/** The most parameters that Postgres' protocol can count. */
+const MAX_PARAMS = 65_535
+
 /** A request that is refused before Postgres sees it. */
 export class Refused extends Error {
   readonly status: number
@@ -57,6 +60,8 @@ export function readLogin(request: IncomingMessage, upstream: Upstream): Login {
     throw new Refused(400, 'invalid connection string', '28000')
   }
   if (!/^postgres(ql)?:$/.test(url.protocol)) throw new Refused(400, 'incorrect scheme', '28000')
+  // In the start-up message a NUL ends a name.
+  if (/%00/.test(text)) throw new Refused(400, 'invalid connection string', '28000')
   if (login.user === '') throw new Refused(400, 'missing username', '28000')
   if (login.database === '') throw new Refused(400, 'missing database name', '28000')
   const { host, port } = addressOf(url)
@@ -114,12 +119,20 @@ function readStatement(value: unknown): Statement {
     throw new Refused(400, 'query is not a string', '08P01')
   const { query, params = [] } = value
   if (!Array.isArray(params)) throw new Refused(400, 'params is not an array', '08P01')
+  if (params.length > MAX_PARAMS) throw new Refused(400, `more than ${MAX_PARAMS} parameters`, '54023')
+  // A parameter has a length, but the text ends with its first NUL, and what follows would be taken for something else.
+  if (query.includes('\0')) throw new Refused(400, 'the statement holds a NUL', '22021')
   return { query, params: params.map(readParam) }
 }
 
 /** The driver prepares every value itself, so all that arrives is text or null. */
 function readParam(value: unknown): string | null {
-  if (typeof value === 'string' || value === null) return value
+  if (value === null) return value
+  if (typeof value === 'string') {
+    // Half of a surrogate pair has no UTF-8: it would be stored as another character.
+    if (!value.isWellFormed()) throw new Refused(400, 'a parameter holds a lone surrogate', '22021')
+    return value
+  }
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
   throw new Refused(400, 'a parameter is neither text nor null', '08P01')
 }

@@ -3,8 +3,11 @@ import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
 import { type CancelKey, cancel, openSocket, type Upstream } from './upstream.ts'
 
-/** A WebSocket that does not answer a ping for so long has vanished without a word, in milliseconds. */
-const PING_INTERVAL = 15_000
+/** How often to look whether the other end is still there, in milliseconds. */
+const PROBE_INTERVAL = 1_000
+
+/** A WebSocket that has not answered a ping after so many looks has vanished without a word. */
+const PATIENCE = 15
 
 /** How much may lie unsent towards the WebSocket before Postgres is not read any further, in bytes. */
 const HIGH_WATER = 1024 * 1024
@@ -58,17 +61,18 @@ export async function tunnel(webSocket: WebSocket, upstream: Upstream): Promise<
   })
   webSocket.resume()
 
-  let alive = true
+  let unanswered = 0
   webSocket.on('pong', () => {
-    alive = true
+    unanswered = 0
   })
   const heartbeat = setInterval(() => {
-    // While Postgres does not take what has come, nothing else is read, pongs included.
-    if (webSocket.isPaused) return
-    if (!alive) return webSocket.terminate()
-    alive = false
-    webSocket.ping()
-  }, PING_INTERVAL)
+    // While Postgres does not take what has come, nothing is read, neither an answer nor the end of the connection.
+    // But sending to somebody who is gone fails.
+    if (webSocket.isPaused) return webSocket.ping()
+    if (unanswered > PATIENCE) return webSocket.terminate()
+    if (unanswered === 0) webSocket.ping()
+    unanswered += 1
+  }, PROBE_INTERVAL)
 
   await closed
   open = false

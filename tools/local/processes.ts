@@ -1,7 +1,7 @@
 /** What the operating system knows about processes. Linux tells it in `/proc`, others through `ps`. */
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
-import type { Account } from './account.ts'
+import { readdirSync, readFileSync } from 'node:fs'
+import type { Account } from './postgres/account.ts'
 
 const linux = process.platform === 'linux'
 
@@ -31,7 +31,7 @@ export function postgresProcessesIn(
   const found = linux ? workingIn(cluster, account) : []
   if (postmaster !== undefined && isPostgres(postmaster)) {
     // Where `/proc` hides the folder of others, the command line of the postmaster still names it.
-    if (!linux || commandLine(postmaster).includes(cluster)) found.unshift(postmaster)
+    if (!linux || strings(postmaster, 'cmdline').includes(cluster)) found.unshift(postmaster)
   }
   return [...new Set(found)]
 }
@@ -51,6 +51,20 @@ function workingIn(cluster: string, account: Account): number[] {
   return pids
 }
 
+/** Processes that were started with `NAME=value` in their environment, by this user. Not this process itself. */
+export function processesWith(variable: string): number[] {
+  if (!linux) {
+    const list = execFileSync('ps', ['eww', '-axo', 'pid=,command='], { encoding: 'utf8' }).split('\n')
+    return list
+      .filter((line) => `${line} `.includes(` ${variable} `))
+      .map((line) => Number.parseInt(line, 10))
+  }
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => pid !== process.pid && strings(pid, 'environ').includes(variable))
+}
+
 function isPostgres(pid: number): boolean {
   try {
     if (!linux)
@@ -61,9 +75,10 @@ function isPostgres(pid: number): boolean {
   }
 }
 
-function commandLine(pid: number): string[] {
+/** A file of `/proc` that holds strings; nothing when the process is gone or belongs to somebody else. */
+function strings(pid: number, file: 'cmdline' | 'environ'): string[] {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8').split('\0')
   } catch {
     return []
   }

@@ -1,9 +1,10 @@
-/** One tracker per data folder: a lock file that names the process which holds it. */
+/** One process per folder: a lock file that names the process which holds it. */
 import { randomUUID } from 'node:crypto'
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { Sentence, systemCode } from '../sentence.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { startedAt } from './processes.ts'
+import { Sentence, systemCode } from './sentence.ts'
 
 interface Holder {
   pid: number
@@ -14,10 +15,12 @@ interface Holder {
 /**
  * Takes the folder for this process.
  *
+ * @param patience how long to wait for whoever has it, in milliseconds
  * @returns gives the folder back
  * @throws Sentence that names the process which has it
  */
-export async function lock(folder: string): Promise<() => Promise<void>> {
+export async function lock(folder: string, patience = 0): Promise<() => Promise<void>> {
+  const until = Date.now() + patience
   const file = path.join(folder, 'tracker.json')
   const own = `${file}.${randomUUID()}`
   await writeFile(own, JSON.stringify({ pid: process.pid, started: startedAt(process.pid) }))
@@ -31,8 +34,9 @@ export async function lock(folder: string): Promise<() => Promise<void>> {
         if (systemCode(error) !== 'EEXIST') throw error
       }
       const holder = await read(file)
-      if (holder !== undefined && startedAt(holder.pid) === holder.started) throw inUse(folder, holder)
-      await takeAway(file, holder)
+      if (holder === undefined || startedAt(holder.pid) !== holder.started) await takeAway(file, holder)
+      else if (Date.now() > until) throw inUse(folder, holder)
+      else await sleep(100)
     }
   } finally {
     await rm(own, { force: true })

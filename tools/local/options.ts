@@ -1,0 +1,52 @@
+/** What a person sets in the environment of `npm start` and `npm run dev`. */
+import path from 'node:path'
+import { Sentence } from './sentence.ts'
+
+/** The folder of the project. */
+export const PROJECT = path.resolve(import.meta.dirname, '../..')
+
+export interface Options {
+  /** Where the Worker listens, on 127.0.0.1. */
+  port: number
+  /** Holds everything that is kept. */
+  dataFolder: string
+  /** A Postgres to use instead of the embedded one. */
+  databaseUrl: URL | undefined
+}
+
+/** @throws Sentence about the first variable that makes no sense */
+export function readOptions(env: NodeJS.ProcessEnv): Options {
+  const { PORT = '8787', EDGERUN_DATA = '.edgerun', DATABASE_URL = '' } = env
+  const port = Number(PORT)
+  if (!/^\d+$/.test(PORT) || port < 1 || port > 65_535) {
+    throw new Sentence(`PORT is ${PORT}, which is no port: set it to a number from 1 to 65535.`)
+  }
+  return {
+    port,
+    dataFolder: path.resolve(PROJECT, EDGERUN_DATA || '.edgerun'),
+    databaseUrl: DATABASE_URL === '' ? undefined : readDatabaseUrl(DATABASE_URL),
+  }
+}
+
+function readDatabaseUrl(text: string): URL {
+  // What is wrong with it is said without repeating it: it holds a password.
+  const form = 'set it to postgres://USER:PASSWORD@HOST:PORT/DATABASE, with special characters as %XX'
+  let url: URL
+  try {
+    url = new URL(text)
+    decodeURIComponent(url.password)
+  } catch {
+    throw new Sentence(`DATABASE_URL is no URL: ${form}.`)
+  }
+  if (!/^postgres(ql)?:$/.test(url.protocol)) {
+    throw new Sentence(`DATABASE_URL does not begin with postgres:// or postgresql://: ${form}.`)
+  }
+  const parts = { user: url.username, host: url.hostname, database: url.pathname.slice(1) }
+  for (const [name, value] of Object.entries(parts)) {
+    if (value === '') throw new Sentence(`DATABASE_URL names no ${name}: ${form}.`)
+  }
+  return url
+}
+
+/** Whether a database is Neon's own, which the driver reaches without a gateway. */
+export const isNeon = (url: URL) => /\.neon\.(tech|build)$/.test(url.hostname)

@@ -1,0 +1,23 @@
+/** `npm start`: the tracker as in production, on this machine. */
+import { buildWorker } from './build.ts'
+import { greeting } from './greeting.ts'
+import { live } from './lifecycle.ts'
+import { readOptions } from './options.ts'
+import { announce, startDatabase, takeFolder } from './stack.ts'
+
+await live(async (lifecycle) => {
+  const options = readOptions(process.env)
+  await takeFolder(options, lifecycle)
+  const steps = [
+    startDatabase(options, lifecycle),
+    buildWorker(options.dataFolder, lifecycle.stopping),
+    // Takes a second to load, in which the other two are busy elsewhere.
+    import('./worker.ts'),
+  ] as const
+  lifecycle.onStop(() => Promise.allSettled(steps))
+  const [bindings, build, { runWorker }] = await Promise.all(steps)
+  const worker = await runWorker(build, { ...options, bindings })
+  lifecycle.onStop(() => worker.stop())
+  await announce(options, bindings, lifecycle)
+  console.log(greeting(options.port))
+})

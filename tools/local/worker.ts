@@ -1,0 +1,128 @@
+/** The Worker as it is deployed, on workerd. */
+import { readdir, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { convertV4MiniflareOptions, Miniflare, type V4WorkerOptionsShape } from 'miniflare'
+import { unstable_getMiniflareWorkerOptions } from 'wrangler'
+import { type Build, CONFIG } from './build.ts'
+import { type Bindings, marker } from './stack.ts'
+
+const MODULE_TYPES: Record<string, 'ESModule' | 'CompiledWasm' | 'Text' | 'Data'> = {
+  '.js': 'ESModule',
+  '.mjs': 'ESModule',
+  '.wasm': 'CompiledWasm',
+  '.txt': 'Text',
+  '.html': 'Text',
+  '.sql': 'Text',
+  '.bin': 'Data',
+}
+
+/** What the file that stands before the Worker is called. */
+const ENTRY = 'local-entry.js'
+
+/**
+ * Runs a build on workerd, on one port of 127.0.0.1.
+ *
+ * Miniflare puts two Workers of its own before every call of a Worker with static files: measured, a call then costs
+ * six times as much. So calls go straight to the Worker, through a socket that is otherwise for debugging, and only
+ * paths that begin like a static file take the way through Cloudflare's asset Worker first, as all do in production.
+ */
+export async function runWorker(
+  build: Build,
+  { port, dataFolder, bindings }: { port: number; dataFolder: string; bindings: Bindings },
+): Promise<{ stop(): Promise<void> }> {
+  const { workerOptions } = unstable_getMiniflareWorkerOptions(CONFIG)
+  // Miniflare 5 refuses the rules by which wrangler has told modules apart: the bundle is sorted already. To wrangler's
+  // types all options are unknown; Miniflare checks each of them.
+  const { modulesRules: _, assets, ...options } = workerOptions as V4WorkerOptionsShape
+  if (assets === undefined) throw new Error('wrangler.toml has no [assets]')
+  refuseWhatTheShortcutLacks(assets)
+  await writeFile(path.join(build.bundle, ENTRY), entry(await readdir(build.assets)))
+
+  const before = { SIGINT: process.listeners('SIGINT'), SIGTERM: process.listeners('SIGTERM') }
+  const miniflare = new Miniflare(
+    convertV4MiniflareOptions({
+      // A second socket that Miniflare insists on; nobody uses it.
+      host: '127.0.0.1',
+      port: 0,
+      // Where the caller sits: asked of Cloudflare otherwise, which cannot work offline.
+      cf: false,
+      resourcePersistencePath: path.join(dataFolder, 'resources'),
+      unsafeRuntimeEnv: marker(dataFolder),
+      handleStructuredLogs: ({ message }) => void process.stdout.write(`${message}\n`),
+      workers: [
+        {
+          ...options,
+          name: 'edgerun',
+          modulesRoot: build.bundle,
+          modules: await modulesOf(build.bundle),
+          bindings: { ...options.bindings, ...bindings },
+          serviceBindings: { ...options.serviceBindings, LOCAL_ASSETS: 'assets' },
+          unsafeDirectSockets: [{ host: '127.0.0.1', port }],
+        },
+        {
+          name: 'assets',
+          compatibilityDate: options.compatibilityDate ?? '2026-08-01',
+          modules: true,
+          script: 'export default { fetch: () => new Response(null, { status: 404 }) }',
+          assets: { ...assets, directory: build.assets, routerConfig: { has_user_worker: false } },
+        },
+      ],
+    }),
+  )
+  // Its own would end this process before the database is stopped. Its exit hook stays.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    for (const listener of process.listeners(signal)) {
+      if (!before[signal].includes(listener)) process.off(signal, listener)
+    }
+  }
+  await miniflare.ready
+  return { stop: () => miniflare.dispose() }
+}
+
+/** All modules of the bundle, the entry first, which is what makes it the main one. */
+async function modulesOf(bundle: string) {
+  const files = (await readdir(bundle, { recursive: true })).sort(
+    (a, b) => Number(b === ENTRY) - Number(a === ENTRY),
+  )
+  return files.flatMap((file) => {
+    const type = MODULE_TYPES[path.extname(file)]
+    return type === undefined ? [] : [{ type, path: path.join(bundle, file) }]
+  })
+}
+
+/** The module before the Worker: it knows how the paths of static files begin. */
+function entry(files: string[]): string {
+  const names = new Set(files.flatMap((file) => [file, file.replace(/\.html$/, '')]))
+  if (names.has('index')) names.add('')
+  return `import worker from './index.js'
+export * from './index.js'
+
+const STATIC = new Set(${JSON.stringify([...names])})
+
+function first(url) {
+  const start = url.indexOf('/', url.indexOf('//') + 2) + 1
+  const length = url.slice(start).search(/[/?#]/)
+  return length < 0 ? url.slice(start) : url.slice(start, start + length)
+}
+
+export default {
+  ...worker,
+  async fetch(request, env, context) {
+    if ((request.method === 'GET' || request.method === 'HEAD') && STATIC.has(first(request.url))) {
+      const response = await env.LOCAL_ASSETS.fetch(request)
+      if (response.status !== 404) return response
+    }
+    return worker.fetch(request, env, context)
+  },
+}
+`
+}
+
+/** Settings of static files that would make production and the short way differ. */
+function refuseWhatTheShortcutLacks(assets: object): void {
+  const text = JSON.stringify(assets)
+  for (const setting of ['static_routing', 'invoke_user_worker_ahead_of_assets', 'not_found_handling']) {
+    if (text.includes(`"${setting}"`))
+      throw new Error(`tools/local/worker.ts does not do ${setting} of [assets] yet`)
+  }
+}
