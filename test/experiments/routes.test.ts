@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest'
+import { UNKNOWN } from '../support/runs.ts'
 import { allPages, newTracker, nextPage, type Problem, type Tracker } from '../support/tracker.ts'
 import type { Experiment, Run, Stored } from '../support/wire.ts'
 
@@ -11,7 +12,6 @@ interface Listed {
   run_count: number
 }
 
-const UNKNOWN = '01990d2c-7a2f-7c0e-b1a7-0c5f3e8a9b10'
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
 const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
 

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest'
+import { gzip } from '../support/runs.ts'
 import { newTracker, type Problem, type Tracker, trackerOn } from '../support/tracker.ts'
 
 let tracker: Tracker
@@ -66,8 +67,7 @@ describe('problems', () => {
   })
 
   it('take a gzipped body', async () => {
-    const stream = new Blob(['{"name":"x","owner":"y"}']).stream().pipeThrough(new CompressionStream('gzip'))
-    const body = new Uint8Array(await new Response(stream).arrayBuffer())
+    const body = await gzip('{"name":"x","owner":"y"}')
     const headers = { 'Content-Type': 'application/json', 'Content-Encoding': 'gzip' }
     expect((await tracker.post('/experiments', body, headers)).status).toBe(201)
   })

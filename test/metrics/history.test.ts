@@ -1,18 +1,14 @@
 import { beforeAll, describe, expect, it } from 'vitest'
+import { newRun as newRunOf, UNKNOWN } from '../support/runs.ts'
 import { allPages, newTracker, nextPage, type Problem, type Tracker } from '../support/tracker.ts'
-import type { Experiment, Point, Stored } from '../support/wire.ts'
-
-const UNKNOWN = '01990d2c-7a2f-7c0e-b1a7-0c5f3e8a9b10'
+import type { Point, Stored } from '../support/wire.ts'
 
 let tracker: Tracker
 beforeAll(async () => {
   tracker = await newTracker()
 })
 
-async function newRun() {
-  const { body } = await tracker.post<Experiment>('/experiments', { name: 'x', owner: 'alice', run: {} })
-  return body.runs[0]?.id ?? ''
-}
+const newRun = () => newRunOf(tracker)
 
 /** Logs step → value pairs as one call, and so as one chunk. */
 const log = (run: string, steps: number[], value = (step: number) => step / 8) =>

@@ -1,8 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest'
+import { UNKNOWN } from '../support/runs.ts'
 import { allPages, newTracker, type Problem, type Tracker } from '../support/tracker.ts'
 import type { Experiment, Run } from '../support/wire.ts'
-
-const UNKNOWN = '01990d2c-7a2f-7c0e-b1a7-0c5f3e8a9b10'
 
 let tracker: Tracker
 let experiment: string

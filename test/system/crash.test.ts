@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { readFile, rm } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, it } from 'vitest'
 import { cleanUp, Tracker, until } from './support.ts'
@@ -85,7 +86,6 @@ it('answers 200 creates and reads at once without an error and leaks no connecti
 
 it('gives up on a Postgres that cannot be brought back, with a sentence', async () => {
   const tracker = await Tracker.start()
-  const { rm } = await import('node:fs/promises')
   const { pid } = await tracker.postgres()
   await rm(`${tracker.data}/postgres/data/global`, { recursive: true })
   process.kill(pid, 'SIGKILL')
@@ -96,7 +96,6 @@ it('gives up on a Postgres that cannot be brought back, with a sentence', async 
 it('runs the Worker again when workerd dies', async () => {
   const tracker = await Tracker.start()
   const processes = await tracker.processes()
-  const { readFile } = await import('node:fs/promises')
   let workerd = 0
   for (const pid of processes.keys()) {
     if ((await readFile(`/proc/${pid}/comm`, 'utf8')).trim() === 'workerd') workerd = pid

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { chmod, chown, cp, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises'
+import { chmod, cp, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -212,5 +212,3 @@ export async function checkout(parent: string, account?: Account): Promise<strin
   if (account) await run('chown', ['-R', `${account.uid}:${account.gid}`, folder])
   return folder
 }
-
-export { chown }
