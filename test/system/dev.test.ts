@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -40,20 +40,25 @@ describe('npm run dev', () => {
   ])('leaves no process when %s', async (_, stop) => {
     const tracker = await Tracker.start({ command: 'dev' })
     const before = await tracker.processes()
+    const secrets = await readFile(path.join(tracker.data, 'secrets.path'), 'utf8')
     expect(before.size).toBeGreaterThan(5)
     stop(tracker)
     await tracker.ended
     await until('no process is left', () => alive(before).length === 0)
+    await expect(stat(secrets)).rejects.toThrow('ENOENT')
     await expect(fetch(tracker.url)).rejects.toThrow()
   })
 
   it('leaves what the next start can end when it is killed with SIGKILL', async () => {
     const first = await Tracker.start({ command: 'dev' })
     const before = await first.processes()
+    const secrets = await readFile(path.join(first.data, 'secrets.path'), 'utf8')
+    expect((await stat(path.join(secrets, 'vars'))).mode & 0o777).toBe(0o600)
     process.kill(await first.node(), 'SIGKILL')
     await first.ended
     const second = await Tracker.start({ env: { EDGERUN_DATA: first.data, PORT: String(first.port) } })
     expect((await second.send('GET', '/health')).status).toBe(200)
     expect(alive(before)).toEqual([])
+    await expect(stat(secrets)).rejects.toThrow('ENOENT')
   })
 })

@@ -5,6 +5,7 @@ import path from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { listen } from '../../tools/local/ports.ts'
 import { type LocalPostgres, startPostgres } from '../../tools/local/postgres.ts'
+import { demandTls } from '../tools/support.ts'
 import { cleanUp, Tracker, temporaryFolder } from './support.ts'
 
 let postgres: LocalPostgres
@@ -96,6 +97,23 @@ it('uses the Postgres that DATABASE_URL names, and no other', async () => {
   const tracker = await Tracker.start({ env: { DATABASE_URL: postgres.url } })
   expect((await tracker.paste())[1]).toEqual({ stored: 1, duplicates: 0 })
   await expect(readFile(path.join(tracker.data, 'postgres/password'))).rejects.toThrow()
+})
+
+it('uses one that is reached by TLS alone, with a certificate of its own', async () => {
+  const dataDir = await temporaryFolder()
+  const secured = await startPostgres({ dataDir, durable: false, log: () => {} })
+  const certificate = await demandTls(secured, dataDir)
+  for (const mode of ['sslmode=require', `sslmode=verify-full&sslrootcert=${certificate}`]) {
+    const tracker = await Tracker.start({ env: { DATABASE_URL: `${secured.url}?${mode}` } })
+    expect(await tracker.paste()).toHaveLength(3)
+    tracker.child.kill('SIGTERM')
+    await tracker.ended
+  }
+  expect(await refusal({ DATABASE_URL: secured.url })).toContain('no encryption')
+  expect(await refusal({ DATABASE_URL: `${secured.url}?sslmode=verify-full` })).toContain(
+    'self-signed certificate',
+  )
+  await secured.stop()
 })
 
 /** A data folder that was in use before, and the folder of Postgres in it. */

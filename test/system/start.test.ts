@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
 import { alive, cleanUp, Tracker, temporaryFolder, until } from './support.ts'
 
@@ -93,7 +94,7 @@ describe('being stopped', () => {
   it('works while it is still starting', async () => {
     for (const patience of [50, 400, 1_200]) {
       const tracker = await Tracker.launch()
-      await new Promise((resolve) => setTimeout(resolve, patience))
+      await sleep(patience)
       const processes = await tracker.processes()
       tracker.child.kill('SIGTERM')
       const { code, signal } = await tracker.ended
@@ -118,6 +119,31 @@ describe('being stopped', () => {
     expect((await tracker.ended).code).toBe(0)
     expect(await slow).toBe('cut')
     expect(alive(before)).toEqual([])
+  })
+})
+
+describe('a second signal', () => {
+  it('ends it at once, however long the database would take', async () => {
+    const tracker = await Tracker.start()
+    const before = await tracker.processes()
+    const { pid } = await tracker.postgres()
+    process.kill(pid, 'SIGSTOP')
+    try {
+      tracker.child.kill('SIGTERM')
+      // The Worker is stopped first; what is left then is the database.
+      await until(
+        'only the database is left',
+        async () => (await fetch(tracker.url).catch(() => 'gone')) === 'gone',
+      )
+      // Sooner it would be taken for the first one, which npm sends twice.
+      await sleep(600)
+      expect(alive(before)).toContain(tracker.child.pid)
+      tracker.child.kill('SIGTERM')
+      expect((await tracker.ended).code).toBe(1)
+    } finally {
+      process.kill(pid, 'SIGCONT')
+    }
+    await until('no process is left', () => alive(before).length === 0)
   })
 })
 

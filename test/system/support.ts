@@ -84,10 +84,12 @@ export class Tracker {
     })
     const tracker = new Tracker(child, port, data)
     cleanups.push(async () => {
-      const rest = [...(await tracker.processes())].map(([pid]) => pid)
+      const rest = await tracker.processes()
       if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM')
       await Promise.race([tracker.ended, sleep(20_000)])
-      for (const pid of rest) if (startedAt(pid) !== undefined) process.kill(pid, 'SIGKILL')
+      // npm may be gone before what it has started.
+      for (const end = Date.now() + 10_000; Date.now() < end && alive(rest).length > 0; ) await sleep(20)
+      for (const pid of alive(rest)) process.kill(pid, 'SIGKILL')
     })
     return tracker
   }

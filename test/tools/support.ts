@@ -1,11 +1,12 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { chmod, chown, copyFile, mkdtemp, realpath, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { neonConfig } from '@neondatabase/serverless'
 import pg from 'pg'
 import { type Gateway, startGateway } from '../../tools/local/gateway.ts'
-import { startPostgres } from '../../tools/local/postgres.ts'
+import { type LocalPostgres, startPostgres } from '../../tools/local/postgres.ts'
 
 /** A folder for the length of a test, which the user of Postgres may enter. */
 export async function temporaryFolder(): Promise<{ folder: string; remove(): Promise<void> }> {
@@ -65,4 +66,37 @@ export async function failure(promise: Promise<unknown>): Promise<Record<string,
     throw error
   }
   throw new Error('It did not fail')
+}
+
+/**
+ * Makes a Postgres of ours speak TLS, with a certificate that it has signed itself, and none without TLS.
+ *
+ * @returns the file of the certificate
+ */
+export async function demandTls(postgres: LocalPostgres, dataDir: string): Promise<string> {
+  const folder = await realpath(path.join(dataDir, 'data'))
+  const certificate = path.join(dataDir, 'server.crt')
+  const key = path.join(folder, 'server.key')
+  execFileSync(
+    'openssl',
+    // biome-ignore format: a command line
+    ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '1', '-subj', '/CN=127.0.0.1',
+      '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', certificate],
+    { stdio: 'ignore' },
+  )
+  const { uid, gid } = await stat(folder)
+  await copyFile(certificate, path.join(folder, 'server.crt'))
+  for (const file of [key, path.join(folder, 'server.crt')]) {
+    await chmod(file, 0o600)
+    await chown(file, uid, gid)
+  }
+  await writeFile(path.join(folder, 'pg_hba.conf'), 'hostssl all all 127.0.0.1/32 scram-sha-256\n')
+  const superuser = new URL(postgres.url)
+  superuser.username = 'postgres'
+  const client = new pg.Client(superuser.href)
+  await client.connect()
+  await client.query('alter system set ssl = on')
+  await client.query('select pg_reload_conf()')
+  await client.end()
+  return certificate
 }

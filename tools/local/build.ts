@@ -4,9 +4,12 @@ import { cp, mkdir, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { promisify } from 'node:util'
+import type { V4WorkerOptionsShape } from 'miniflare'
 import { lock } from './lock.ts'
 import { PROJECT } from './options.ts'
 import { Sentence } from './sentence.ts'
+
+const run = promisify(execFile)
 
 export const CONFIG = path.join(PROJECT, 'wrangler.toml')
 
@@ -15,10 +18,12 @@ const BUILD_PATIENCE = 60_000
 
 /** A Worker that was built. */
 export interface Build {
-  /** Its modules. */
+  /** The folder of its modules. */
   bundle: string
-  /** Its static files. */
+  /** The folder of its static files. */
   assets: string
+  /** Its bindings and settings in `wrangler.toml`, in the words of Miniflare 4. */
+  options: V4WorkerOptionsShape
 }
 
 /** The command that is wrangler, for the Node that runs us: a system's own may be too old for it. */
@@ -41,21 +46,26 @@ export function wrangler(...args: string[]): { file: string; args: string[]; env
  */
 export async function buildWorker(dataFolder: string, stopping: AbortSignal): Promise<Build> {
   const folder = path.join(dataFolder, 'worker')
-  const build = { bundle: path.join(folder, 'bundle'), assets: path.join(folder, 'assets') }
+  const bundle = path.join(folder, 'bundle')
+  const assets = path.join(folder, 'assets')
   await rm(folder, { recursive: true, force: true })
   await mkdir(folder, { recursive: true })
+  const how = { cwd: PROJECT, signal: stopping }
   const dist = path.join(PROJECT, 'dist')
   await mkdir(dist, { recursive: true })
   const unlock = await lock(dist, BUILD_PATIENCE)
   try {
-    const { file, args, env } = wrangler('deploy', '--dry-run', '--config', CONFIG, '--outdir', build.bundle)
-    await promisify(execFile)(file, args, { cwd: PROJECT, env: { ...env, NO_COLOR: '1' }, signal: stopping })
-    await cp(path.join(dist, 'assets'), build.assets, { recursive: true })
+    const { file, args, env } = wrangler('deploy', '--dry-run', '--config', CONFIG, '--outdir', bundle)
+    const [options] = await Promise.all([
+      run(process.execPath, [path.join(import.meta.dirname, 'worker-options.ts')], how),
+      run(file, args, { ...how, env: { ...env, NO_COLOR: '1' } }),
+    ])
+    await cp(path.join(dist, 'assets'), assets, { recursive: true })
+    return { bundle, assets, options: JSON.parse(options.stdout) }
   } catch (error) {
     const said = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : String(error)
     throw new Sentence(`The Worker cannot be built:\n${said}`)
   } finally {
     await unlock()
   }
-  return build
 }

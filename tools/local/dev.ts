@@ -1,15 +1,15 @@
 /** `npm run dev`: the same as `npm start`, with `wrangler dev`, which builds again when a file changes. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { wrangler } from './build.ts'
 import { greeting } from './greeting.ts'
 import { type Lifecycle, live } from './lifecycle.ts'
 import { type Options, PROJECT, readOptions } from './options.ts'
+import { freePort } from './ports.ts'
 import { Sentence, systemCode } from './sentence.ts'
-import { announce, type Bindings, marker, startDatabase, takeFolder } from './stack.ts'
+import { announce, type Bindings, marker, secretFolder, startDatabase, takeFolder } from './stack.ts'
 
 await live(async (lifecycle) => {
   const options = readOptions(process.env)
@@ -26,9 +26,7 @@ async function startWrangler(
   lifecycle: Lifecycle,
 ): Promise<void> {
   // A command line is seen by everybody on the machine, and the checkout may be copied anywhere.
-  const folder = await mkdtemp(path.join(tmpdir(), 'edgerun-dev-'))
-  lifecycle.onStop(() => rm(folder, { recursive: true, force: true }))
-  const vars = path.join(folder, 'vars')
+  const vars = path.join(await secretFolder(dataFolder, lifecycle), 'vars')
   const lines = Object.entries(bindings).map(([name, value]) => `${name}="${value}"\n`)
   await writeFile(vars, lines.join(''), { mode: 0o600 })
 
@@ -36,6 +34,8 @@ async function startWrangler(
     'dev',
     '--ip=127.0.0.1',
     `--port=${port}`,
+    // Its own choice is 9229 for everyone, which fails beside another one.
+    `--inspector-port=${await freePort()}`,
     `--env-file=${vars}`,
     `--persist-to=${path.join(dataFolder, 'dev')}`,
     '--show-interactive-dev-session=false',

@@ -1,5 +1,6 @@
 /** Ports on the loopback interface. */
 import { createServer, type Server } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Sentence, systemCode } from './sentence.ts'
 
 /** Opens a server on a port of the loopback interface, 0 for a free one, and gives the port. */
@@ -24,13 +25,20 @@ export async function freePort(): Promise<number> {
   return port
 }
 
+/** How long a port may stay taken by a process that is about to end, in milliseconds. */
+const PATIENCE = 1_000
+
 /** @throws Sentence when the port cannot be listened on */
-export async function checkPort(port: number): Promise<void> {
+export async function checkPort(port: number, until = Date.now() + PATIENCE): Promise<void> {
   const server = createServer()
   try {
     await listen(server, port)
   } catch (error) {
     const code = systemCode(error)
+    if (code === 'EADDRINUSE' && Date.now() < until) {
+      await sleep(20)
+      return checkPort(port, until)
+    }
     if (code === 'EADDRINUSE') {
       throw new Sentence(
         `Port ${port} is in use by another program: stop that one, or choose another port, as in PORT=${port + 1} npm start.`,

@@ -1,5 +1,6 @@
 /** All that the Worker stands on: the data folder, a database with the schema in it, and the way to reach it. */
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
@@ -15,6 +16,9 @@ import { folderProblem, Sentence, systemCode } from './sentence.ts'
 
 /** What a Worker is given: the bindings of `src/env.ts`. */
 export type Bindings = Record<string, string>
+
+/** How the names of folders with secrets begin. */
+const SECRETS = 'edgerun-dev-'
 
 /** Marks the processes that run the Worker of a data folder, so that the next start finds those of a killed one. */
 export const marker = (dataFolder: string) => ({ EDGERUN_TRACKER: dataFolder })
@@ -34,7 +38,28 @@ export async function takeFolder({ dataFolder, port }: Options, lifecycle: Lifec
   await checkPort(port)
 }
 
+const noteOfSecrets = (dataFolder: string) => path.join(dataFolder, 'secrets.path')
+
+/**
+ * A folder outside of the project for what nobody else may read, removed at the end; a note in the data folder leads
+ * the next start to it when this one is killed.
+ */
+export async function secretFolder(dataFolder: string, lifecycle: Lifecycle): Promise<string> {
+  const folder = await mkdtemp(path.join(tmpdir(), SECRETS))
+  await writeFile(noteOfSecrets(dataFolder), folder)
+  lifecycle.onStop(() => removeSecrets(dataFolder))
+  return folder
+}
+
+async function removeSecrets(dataFolder: string): Promise<void> {
+  const note = noteOfSecrets(dataFolder)
+  const folder = await readFile(note, 'utf8').catch(() => '')
+  if (path.basename(folder).startsWith(SECRETS)) await rm(folder, { recursive: true, force: true })
+  await rm(note, { force: true })
+}
+
 async function endLeftovers(dataFolder: string): Promise<void> {
+  await removeSecrets(dataFolder)
   const [variable = ''] = Object.entries(marker(dataFolder)).map(([name, value]) => `${name}=${value}`)
   for (const end = Date.now() + 5_000; Date.now() < end; await sleep(20)) {
     const left = processesWith(variable)

@@ -11,7 +11,7 @@ await live(async (lifecycle) => {
   const steps = [
     startDatabase(options, lifecycle),
     buildWorker(options.dataFolder, lifecycle.stopping),
-    // Takes a second to load, in which the other two are busy elsewhere.
+    // Takes half a second to load, in which the other two are busy elsewhere.
     import('./worker.ts'),
   ] as const
   lifecycle.onStop(() => Promise.allSettled(steps))

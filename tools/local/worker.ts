@@ -1,9 +1,8 @@
 /** The Worker as it is deployed, on workerd. */
 import { readdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { convertV4MiniflareOptions, Miniflare, type V4WorkerOptionsShape } from 'miniflare'
-import { unstable_getMiniflareWorkerOptions } from 'wrangler'
-import { type Build, CONFIG } from './build.ts'
+import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
+import type { Build } from './build.ts'
 import { type Bindings, marker } from './stack.ts'
 
 const MODULE_TYPES: Record<string, 'ESModule' | 'CompiledWasm' | 'Text' | 'Data'> = {
@@ -30,10 +29,8 @@ export async function runWorker(
   build: Build,
   { port, dataFolder, bindings }: { port: number; dataFolder: string; bindings: Bindings },
 ): Promise<{ stop(): Promise<void> }> {
-  const { workerOptions } = unstable_getMiniflareWorkerOptions(CONFIG)
-  // Miniflare 5 refuses the rules by which wrangler has told modules apart: the bundle is sorted already. To wrangler's
-  // types all options are unknown; Miniflare checks each of them.
-  const { modulesRules: _, assets, ...options } = workerOptions as V4WorkerOptionsShape
+  // Miniflare 5 refuses the rules by which wrangler has told modules apart: the bundle is sorted already.
+  const { modulesRules: _, assets, ...options } = build.options
   if (assets === undefined) throw new Error('wrangler.toml has no [assets]')
   refuseWhatTheShortcutLacks(assets)
   await writeFile(path.join(build.bundle, ENTRY), entry(await readdir(build.assets)))
