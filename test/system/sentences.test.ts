@@ -72,6 +72,10 @@ it.each([
   ['postgres://a:geheim%@127.0.0.1/b', 'DATABASE_URL is no URL'],
   ['postgres://a:geheim@127.0.0.1:1/b', 'DATABASE_URL: nothing answers at 127.0.0.1:1'],
   ['postgres://a:geheim@nowhere.invalid/b', 'DATABASE_URL: the'],
+  [
+    'postgres://a:geheim@127.0.0.1/b?sslmode=verify-full&sslrootcert=/nowhere',
+    'DATABASE_URL: 127.0.0.1:5432 cannot be used (ENOENT',
+  ],
 ])('says what is wrong with the address %s', async (DATABASE_URL, sentence) => {
   const said = await refusal({ DATABASE_URL })
   expect(said).toContain(sentence)

@@ -111,10 +111,12 @@ async function embedded({ dataFolder }: Options, lifecycle: Lifecycle): Promise<
 
 /** @throws Sentence when the database that DATABASE_URL names does not let us in */
 async function reach(url: URL): Promise<void> {
-  const client = new pg.Client({ connectionString: libpq(url.href), connectionTimeoutMillis: 10_000 })
-  // A connection that breaks after it was made is the business of whoever uses it next.
-  client.on('error', () => {})
+  let client: pg.Client | undefined
   try {
+    // Reads the certificates that the address names.
+    client = new pg.Client({ connectionString: libpq(url.href), connectionTimeoutMillis: 10_000 })
+    // A connection that breaks after it was made is the business of whoever uses it next.
+    client.on('error', () => {})
     await client.connect()
   } catch (error) {
     const place = `${url.hostname}:${url.port || 5432}`
@@ -124,14 +126,13 @@ async function reach(url: URL): Promise<void> {
       ENOTFOUND: `there is no host ${url.hostname}: correct it, or see to the network`,
       EAI_AGAIN: `the host ${url.hostname} cannot be looked up: see to the network`,
       '28P01': `the password for ${decodeURIComponent(url.username)} is wrong: correct it`,
-      '28000': `${decodeURIComponent(url.username)} may not log in: ask for another user`,
       '3D000': `there is no database ${name}: create it, or correct its name`,
     }
     const said = error instanceof Error ? error.message : String(error)
     const reason = reasons[systemCode(error) ?? ''] ?? `${place} cannot be used (${said}): correct it`
     throw new Sentence(`DATABASE_URL: ${reason}.`)
   } finally {
-    await client.end().catch(() => {})
+    await client?.end().catch(() => {})
   }
 }
 

@@ -1,0 +1,116 @@
+/** Edgerun as `npm start` runs it, on an empty embedded Postgres in a folder of its own. */
+import { access, readFile } from 'node:fs/promises'
+import path from 'node:path'
+import { PROJECT } from '../local/options.ts'
+import { freePort } from '../local/ports.ts'
+import { DATABASE, ROLE } from '../local/postgres/cluster.ts'
+import { type Bench, expect } from './bench.ts'
+import { Http } from './http.ts'
+import { drive, type Shot } from './load.ts'
+import { batches, columnsBody, metricNames, rowsBody } from './points.ts'
+import { openPool } from './postgres.ts'
+import { startServer } from './server.ts'
+
+/** Writers that each log the same bodies, one after another, to a run of their own. */
+export interface Ingest {
+  runs: string[]
+  bodies: Buffer[]
+  pointsPerCall: number
+  seconds: number
+}
+
+export class Edgerun {
+  readonly http: Http
+  readonly databaseUrl: string
+  readonly stop: () => Promise<void>
+  #experiment = ''
+
+  private constructor(http: Http, databaseUrl: string, stop: () => Promise<void>) {
+    this.http = http
+    this.databaseUrl = databaseUrl
+    this.stop = stop
+  }
+
+  static async start(bench: Bench): Promise<Edgerun> {
+    const folder = await bench.folder('edgerun')
+    const port = await freePort()
+    const { DATABASE_URL: _, ...env } = process.env
+    const running = path.join(folder, 'running.json')
+    const stop = await startServer(bench, {
+      name: 'gateway',
+      command: [process.execPath, path.join(PROJECT, 'tools/local/start.ts')],
+      // As if npm had started it: then it ends by itself when we are killed.
+      env: { ...env, PORT: `${port}`, EDGERUN_DATA: folder, npm_lifecycle_event: 'bench' },
+      folder,
+      ready: () => answers(access(running)),
+    })
+    const password = (await readFile(path.join(folder, 'postgres/password'), 'utf8')).trim()
+    const lock = await readFile(path.join(folder, 'postgres/data/postmaster.pid'), 'utf8')
+    const database = `postgres://${ROLE}:${password}@127.0.0.1:${lock.split('\n')[3]}/${DATABASE}`
+    const http = new Http(`http://127.0.0.1:${port}`, { keepAlive: true })
+    const edgerun = new Edgerun(http, database, stop)
+    await edgerun.#warmUp(bench)
+    return edgerun
+  }
+
+  /** Load that compiles what there is to compile. Nothing of it is left in the database. */
+  async #warmUp(bench: Bench): Promise<void> {
+    const experiment = async () => {
+      const content = { name: 'bench', owner: 'bench' }
+      return (await this.http.json<{ id: string }>('POST', '/experiments', content)).id
+    }
+    this.#experiment = await experiment()
+    for (const [body, steps, calls] of [
+      [rowsBody, 100, 150],
+      [columnsBody, 1_000, 15],
+    ] as const) {
+      const bodies = batches(calls, metricNames(10), steps).map(body)
+      const runs = await this.createRuns(4)
+      await this.ingest(bench, { runs, bodies, pointsPerCall: 10 * steps, seconds: 2 })
+    }
+    await this.http.send('DELETE', `/experiments/${this.#experiment}`)
+    await openPool(bench, this.databaseUrl).query('vacuum')
+    this.#experiment = await experiment()
+  }
+
+  async createRun(content: object = {}): Promise<string> {
+    const path = `/experiments/${this.#experiment}/runs`
+    return (await this.http.json<{ id: string }>('POST', path, content)).id
+  }
+
+  createRuns(count: number): Promise<string[]> {
+    return Promise.all(Array.from({ length: count }, () => this.createRun()))
+  }
+
+  async log(run: string, body: Buffer, points: number): Promise<void> {
+    const answer = await this.http.send('POST', `/runs/${run}/metrics`, body)
+    const { stored }: { stored: number } = JSON.parse(answer.body)
+    expect('points stored by a call', stored, points)
+  }
+
+  /** Fails when the tracker does not count exactly the points that were sent. */
+  async ingest(bench: Bench, { runs, bodies, pointsPerCall, seconds }: Ingest): Promise<Shot> {
+    const before = await this.#count(runs)
+    const writers = runs.map((run) => (i: number) => {
+      const body = bodies[i]
+      return body && this.log(run, body, pointsPerCall)
+    })
+    const shot = await drive(bench, writers, seconds)
+    expect('points in Edgerun', (await this.#count(runs)) - before, shot.calls * pointsPerCall)
+    return shot
+  }
+
+  async #count(runs: string[]): Promise<number> {
+    const perRun = await Promise.all(
+      runs.map((run) => this.http.json<{ count: number }[]>('GET', `/runs/${run}/metrics`)),
+    )
+    return perRun.flat().reduce((sum, { count }) => sum + count, 0)
+  }
+}
+
+/** Whether something succeeds. */
+export const answers = (attempt: Promise<unknown>) =>
+  attempt.then(
+    () => true,
+    () => false,
+  )

@@ -1,0 +1,80 @@
+/** Tables and goals, in Markdown, so that they can be pasted into a document. */
+import { type Result, RIVALS, type Rival } from './bench.ts'
+
+const rivals = Object.entries(RIVALS).map(([key, label]) => ({ key: key as Rival, label }))
+
+/** How many times better Edgerun is than a rival. */
+function ratio(result: Result | undefined, rival: Rival): number | undefined {
+  const own = result?.figures.edgerun
+  const other = result?.figures[rival]
+  if (own === undefined || other === undefined) return undefined
+  return result?.better === 'more' ? own / other : other / own
+}
+
+export function resultTable(results: Result[]): string {
+  const rows = results.flatMap((result) => {
+    const first = [result.name, `${number(result.figures.edgerun)} ${result.unit}`]
+    const others = rivals.flatMap(({ key, label }) => {
+      const times = ratio(result, key)
+      return times === undefined ? [] : [[label, number(result.figures[key]), `${number(times)}×`]]
+    })
+    return others.length === 0
+      ? [[...first, '', '', '']]
+      : others.map((other, i) => [...(i === 0 ? first : ['', '']), ...other])
+  })
+  return table(['measured', 'Edgerun', 'against', '', 'better by'], rows)
+}
+
+export function cpuTable(results: Result[]): string {
+  const rows = results.flatMap(({ name, cpu = {} }) =>
+    Object.entries(cpu).map(([contestant, seconds], i) => [
+      i === 0 ? name : '',
+      contestant === 'edgerun' ? 'Edgerun' : RIVALS[contestant as Rival],
+      ...['workerd', 'gateway', 'postgres', 'mlflow', 'load'].map((process) => number(seconds[process])),
+    ]),
+  )
+  const processes = ['workerd', 'gateway', 'Postgres', 'MLflow', 'load generator']
+  return table(['CPU seconds for a million points', '', ...processes], rows)
+}
+
+/** What the metrics engine is to reach: at least so many times better than a rival. */
+const GOALS: [target: number, result: string, rival: Rival][] = [
+  [25, 'ingest, 1,000 rows a call, 1 writer', 'mlflow'],
+  [30, 'ingest, 1,000 rows a call, 16 writers', 'mlflow'],
+  [20, 'ingest, 1,000 rows a call, 16 writers: p99', 'mlflow'],
+  [2, 'ingest, 10,000 points a call in columns, 4 writers', 'copy'],
+  [10, '1 point a call, 16 writers', 'mlflow'],
+  [30, 'history of 100,000 points', 'mlflow'],
+  [15, 'bytes for a point, after vacuum', 'mlflow'],
+  [15, 'bytes for a point, tables rewritten', 'mlflow'],
+  [0.9, 'ingest, 1,000 rows a call, 5 million points stored', 'empty'],
+]
+
+/** Each goal with the figure that was measured, if it was. */
+export const outcomes = (results: Result[]) =>
+  GOALS.map(([target, name, rival]) => {
+    const measured = ratio(
+      results.find((result) => result.name === name),
+      rival,
+    )
+    return { goal: `${name}, against ${RIVALS[rival]}`, target, measured }
+  })
+
+export function goalTable(goals: ReturnType<typeof outcomes>): string {
+  const rows = goals.map(({ goal, target, measured }) =>
+    measured === undefined
+      ? [goal, `${target}×`, 'not measured', '']
+      : [goal, `${target}×`, `${number(measured)}×`, measured >= target ? 'met' : 'missed'],
+  )
+  return table(['goal', 'at least', 'measured', ''], rows)
+}
+
+function table(head: string[], rows: string[][]): string {
+  const widths = head.map((text, i) => Math.max(3, text.length, ...rows.map((row) => row[i]?.length ?? 0)))
+  const line = (cells: string[]) => `| ${cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(' | ')} |`
+  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n')
+}
+
+/** Three digits that count. */
+const number = (value: number | undefined) =>
+  value?.toLocaleString('en', { maximumSignificantDigits: 3 }) ?? ''
