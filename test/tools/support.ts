@@ -1,10 +1,10 @@
-import { execFileSync } from 'node:child_process'
 import { chmod, chown, copyFile, mkdtemp, realpath, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { neonConfig } from '@neondatabase/serverless'
 import pg from 'pg'
+import { generate } from 'selfsigned'
 import { type Gateway, startGateway } from '../../tools/local/gateway.ts'
 import { type LocalPostgres, startPostgres } from '../../tools/local/postgres.ts'
 
@@ -77,13 +77,14 @@ export async function demandTls(postgres: LocalPostgres, dataDir: string): Promi
   const folder = await realpath(path.join(dataDir, 'data'))
   const certificate = path.join(dataDir, 'server.crt')
   const key = path.join(folder, 'server.key')
-  execFileSync(
-    'openssl',
-    // biome-ignore format: a command line
-    ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '1', '-subj', '/CN=127.0.0.1',
-      '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', certificate],
-    { stdio: 'ignore' },
-  )
+  const made = await generate([{ name: 'commonName', value: '127.0.0.1' }], {
+    extensions: [
+      { name: 'basicConstraints', cA: true },
+      { name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] },
+    ],
+  })
+  await writeFile(key, made.private)
+  await writeFile(certificate, made.cert)
   const { uid, gid } = await stat(folder)
   await copyFile(certificate, path.join(folder, 'server.crt'))
   for (const file of [key, path.join(folder, 'server.crt')]) {
