@@ -44,6 +44,10 @@ export class TrackerError extends Error {
   }
 }
 
+/** Nothing has the id, or the name, that was asked for; in the course's words. */
+export const notFound = (what: 'Experiment' | 'Run' | 'Parent run' | 'Metric', errors: Finding[] = []) =>
+  new TrackerError('not_found', `${what} not found`, errors)
+
 /** How many findings are told; the rest are only counted, so that an answer cannot outgrow its request. */
 export const MAX_FINDINGS = 100
 

@@ -1,5 +1,5 @@
 import { NeonDbError } from '@neondatabase/serverless'
-import { TrackerError } from '../errors.ts'
+import { notFound, TrackerError } from '../errors.ts'
 
 /**
  * SQLSTATEs after which the same statement may well succeed: serialization failure, deadlock, server shutting down
@@ -10,13 +10,11 @@ const PASSING = /^(40001|40P01|57P0[123]|53300|08...)$/
 
 /** What a violated constraint means to the caller. */
 const VIOLATIONS: Record<string, () => TrackerError> = {
-  runs_experiment_id_experiments_id_fk: () => new TrackerError('not_found', 'Experiment not found'),
-  series_run_id_runs_id_fk: () => new TrackerError('not_found', 'Run not found'),
+  runs_experiment_id_experiments_id_fk: () => notFound('Experiment'),
+  series_run_id_runs_id_fk: () => notFound('Run'),
   runs_parent_check: () => new TrackerError('conflict', 'A run is not its own parent'),
   runs_parent_run_id_runs_id_fk: () =>
-    new TrackerError('not_found', 'Parent run not found', [
-      { path: 'parent_run_id', message: 'there is no run with this id' },
-    ]),
+    notFound('Parent run', [{ path: 'parent_run_id', message: 'there is no run with this id' }]),
 }
 
 /** A database failure as the driver tells it: over HTTP a NeonDbError, over WebSocket a plain error with `code`. */

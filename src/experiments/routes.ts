@@ -2,10 +2,10 @@ import { createRoute, z } from '@hono/zod-openapi'
 import { DELETE_TIMEOUT } from '../db/database.ts'
 import { EXPERIMENT_STATUSES, type ExperimentRow } from '../db/schema.ts'
 import { UnitOfWork } from '../db/unit-of-work.ts'
-import { TrackerError } from '../errors.ts'
+import { notFound } from '../errors.ts'
 import { jsonRequest } from '../http/body.ts'
 import { router } from '../http/context.ts'
-import { cursor, LinkHeader, limit, page, timeCursor } from '../http/paging.ts'
+import { cursor, LinkHeader, limit, numberAndText, page, timeCursor } from '../http/paging.ts'
 import { conflicts, finds, json, jsonBody, reads, takesBody } from '../http/responses.ts'
 import { clientId, isoTimestamp, pathId, text } from '../http/schemas.ts'
 import { creationHash, derivedId, newId } from '../ids.ts'
@@ -79,13 +79,7 @@ const experiment = (row: ExperimentRow, runs: Parameters<typeof runSummary>[0][]
   runs: runs.map(runSummary),
 })
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: NUL is in no name
-const ownerCursor = cursor(/^([0-9]{1,15})\.([^\u0000]{1,50})$/u, (count = '', owner = '') => ({
-  count: Number(count),
-  owner,
-}))
-
-const notFound = () => new TrackerError('not_found', 'Experiment not found')
+const ownerCursor = cursor(numberAndText(50), (count = '', owner = '') => ({ count: Number(count), owner }))
 
 const tags = ['experiments']
 const params = z.object({ id: pathId('Experiment') })
@@ -132,7 +126,7 @@ export const experimentRoutes = router()
       await work.commit()
 
       const [row] = created.result
-      if (!row) throw notFound()
+      if (!row) throw notFound('Experiment')
       return c.json(experiment(row, summaries.result), 201, { Location: `/experiments/${id}` })
     },
   )
@@ -190,7 +184,7 @@ export const experimentRoutes = router()
         experiments.find(id),
         runs.summaries(id, { limit: RUNS_SHOWN }),
       ])
-      if (!row) throw notFound()
+      if (!row) throw notFound('Experiment')
       return c.json(experiment(row, summaries), 200)
     },
   )
@@ -218,7 +212,7 @@ export const experimentRoutes = router()
       const summaries = work.add(runs.summaries(id, { limit: RUNS_SHOWN }))
       await work.commit()
       const [row] = found.result
-      if (!row) throw notFound()
+      if (!row) throw notFound('Experiment')
       return c.json(experiment(row, summaries.result), 200)
     },
   )
@@ -238,7 +232,7 @@ export const experimentRoutes = router()
         timeout: DELETE_TIMEOUT,
         repeatable: false,
       })
-      if (!deleted) throw notFound()
+      if (!deleted) throw notFound('Experiment')
       return c.body(null, 204)
     },
   )

@@ -20,6 +20,10 @@ export const cursor = <Key>(pattern: RegExp, read: (...groups: string[]) => Key)
       pattern: pattern.source,
     })
 
+/** What a cursor of a number and a text of up to `longest` characters looks like; NUL is in no text. */
+export const numberAndText = (longest: number) =>
+  new RegExp(`^([0-9]{1,15})\\.([^\\u0000]{1,${longest}})$`, 'u')
+
 /** The part of a cursor that is a moment, and its place in a pattern. */
 export const CURSOR_TIME = '(-?[0-9]{1,15})'
 export const cursorTime = (milliseconds: string) => Math.min(Math.max(Number(milliseconds), EARLIEST), LATEST)

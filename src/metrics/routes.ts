@@ -1,12 +1,20 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { accepts } from 'hono/accepts'
 import { UnitOfWork } from '../db/unit-of-work.ts'
-import { TrackerError } from '../errors.ts'
+import { notFound } from '../errors.ts'
 import { JSON_TYPE, LINES, mediaType, readBody } from '../http/body.ts'
 import { router } from '../http/context.ts'
-import { CURSOR_TIME, cursor, cursorTime, LinkHeader, limit, page } from '../http/paging.ts'
+import { CURSOR_TIME, cursor, cursorTime, LinkHeader, limit, numberAndText, page } from '../http/paging.ts'
 import { finds, json, reads, takesBody } from '../http/responses.ts'
-import { clampStep, INT64_MAX, INT64_MIN, pathId, queryInteger, queryStep } from '../http/schemas.ts'
+import {
+  clampStep,
+  INT64_MAX,
+  INT64_MIN,
+  NAME_LENGTH,
+  pathId,
+  queryInteger,
+  queryStep,
+} from '../http/schemas.ts'
 import { RunRepository } from '../runs/repository.ts'
 import { toCall } from './chunk.ts'
 import { doubleBits } from './double.ts'
@@ -15,8 +23,6 @@ import { linesBody, pointsBody } from './openapi.ts'
 import { MAX_RANK, nameFault, readJson, readLines } from './points.ts'
 import { MetricRepository } from './repository.ts'
 import { Point, SeriesSummary, seriesSummary, wirePoint } from './wire.ts'
-
-const runNotFound = () => new TrackerError('not_found', 'Run not found')
 
 const tags = ['metrics']
 const params = z.object({ id: pathId('Run') })
@@ -33,11 +39,10 @@ const Stored = z
   .openapi('Stored', { example: { stored: 2, duplicates: 0 } })
 
 /** Rank and name. */
-const seriesCursor = cursor(
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: NUL is in no name
-  /^([0-9]{1,15})\.([^\u0000]{1,250})$/u,
-  (rank = '', name = '') => ({ name, rank: Math.min(Number(rank), MAX_RANK) }),
-)
+const seriesCursor = cursor(numberAndText(NAME_LENGTH), (rank = '', name = '') => ({
+  name,
+  rank: Math.min(Number(rank), MAX_RANK),
+}))
 
 /** Step, time, and the bits of the value. */
 const pointCursor = cursor(
@@ -48,7 +53,7 @@ const pointCursor = cursor(
 const name = z
   .string()
   .refine((value) => nameFault(value) === undefined, { error: 'Metric not found' })
-  .openapi({ example: 'train/loss', minLength: 1, maxLength: 250 })
+  .openapi({ example: 'train/loss', minLength: 1, maxLength: NAME_LENGTH })
 
 export const metricRoutes = router()
   .openapi(
@@ -87,7 +92,7 @@ export const metricRoutes = router()
       await work.commit()
 
       const [row] = outcome.result.rows
-      if (!row?.known) throw runNotFound()
+      if (!row?.known) throw notFound('Run')
       const stored = Number(row.stored)
       return c.json(
         { stored, duplicates: count - stored + repeated, ...(ignored.length > 0 && { ignored }) },
@@ -117,7 +122,7 @@ export const metricRoutes = router()
         runs.exists(id),
         metrics.summaries(id, { after, limit: limit + 1 }),
       ])
-      if (!run) throw runNotFound()
+      if (!run) throw notFound('Run')
       const kept = page(c, summaries, limit, ({ rank, name }) => [rank, name])
       return c.json(kept.map(seriesSummary), 200)
     },
@@ -172,8 +177,8 @@ export const metricRoutes = router()
         metrics.find(id, name, rank),
         metrics.points(id, name, rank, { from, to, after, limit: pageSize }),
       ])
-      if (!run) throw runNotFound()
-      if (!series) throw new TrackerError('not_found', 'Metric not found')
+      if (!run) throw notFound('Run')
+      if (!series) throw notFound('Metric')
       if (asPage) {
         const kept = page(c, rows, limit, ({ step, value, time }) => [step, time, doubleBits(value)])
         return c.json(

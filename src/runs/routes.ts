@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { DELETE_TIMEOUT } from '../db/database.ts'
 import { UnitOfWork } from '../db/unit-of-work.ts'
-import { TrackerError } from '../errors.ts'
+import { notFound, TrackerError } from '../errors.ts'
 import { ExperimentRepository } from '../experiments/repository.ts'
 import { jsonRequest } from '../http/body.ts'
 import { router } from '../http/context.ts'
@@ -23,8 +23,6 @@ import {
   SERIES_SHOWN,
   tooManyNamed,
 } from './wire.ts'
-
-const notFound = () => new TrackerError('not_found', 'Run not found')
 
 const tags = ['runs']
 const params = z.object({ id: pathId('Run') })
@@ -66,7 +64,7 @@ export const runRoutes = router()
       await work.commit()
 
       const [row] = created.result
-      if (!row) throw notFound()
+      if (!row) throw notFound('Run')
       return c.json(run(row, summaries.result), 201, { Location: `/runs/${id}` })
     },
   )
@@ -100,7 +98,7 @@ export const runRoutes = router()
         experiments.exists(id),
         runs.list(id, { status, after, limit }),
       ])
-      if (!experiment) throw new TrackerError('not_found', 'Experiment not found')
+      if (!experiment) throw notFound('Experiment')
       const kept = page(c, rows, limit, (row) => [row.startedAt.getTime(), row.id])
       return c.json(kept.map(runListed), 200)
     },
@@ -122,7 +120,7 @@ export const runRoutes = router()
         runs.find(id),
         metrics.summaries(id, { limit: SERIES_SHOWN }),
       ])
-      if (!row) throw notFound()
+      if (!row) throw notFound('Run')
       return c.json(run(row, summaries), 200)
     },
   )
@@ -158,7 +156,7 @@ export const runRoutes = router()
 
       const [against] = checked.result
       const [row] = found.result
-      if (!against || !row) throw notFound()
+      if (!against || !row) throw notFound('Run')
       if (against.changedParams.length > 0) {
         const names = against.changedParams.map((name) => `"${name}"`).join(', ')
         throw new TrackerError('conflict', `A param never changes its value: ${names} is set already`)
@@ -186,7 +184,7 @@ export const runRoutes = router()
         timeout: DELETE_TIMEOUT,
         repeatable: false,
       })
-      if (!deleted) throw notFound()
+      if (!deleted) throw notFound('Run')
       return c.body(null, 204)
     },
   )
