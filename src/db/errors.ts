@@ -86,7 +86,7 @@ export function translate(error: unknown): unknown {
   if (tooLarge(error)) {
     return new TrackerError(
       'too_large',
-      'This is more than the database takes or sends in one piece: ask for less',
+      'This is more than the database takes or sends in one piece: send or ask for less',
     )
   }
   if (state === '57014') return unavailable('The database took too long to answer', error)

@@ -6,6 +6,7 @@ import { sql } from 'drizzle-orm'
 import {
   type AnyPgColumn,
   bigint,
+  boolean,
   check,
   customType,
   doublePrecision,
@@ -15,6 +16,7 @@ import {
   pgTable,
   pgView,
   primaryKey,
+  smallint,
   text,
   unique,
   uuid,
@@ -121,13 +123,20 @@ export const series = pgTable(
     maxStep: bigint('max_step', { mode: 'bigint' }),
     maxValue: doublePrecision('max_value'),
     maxTime: bigint('max_time', { mode: 'number' }),
+    /** How many calls have brought points: every so many of them its chunks are merged. */
+    calls: bigint('calls', { mode: 'number' }).notNull().default(0),
   },
   (t) => [unique('series_run_name_rank_key').on(t.runId, t.name, t.rank)],
 )
 
+/** Statements write and read them as base64: Postgres' own text for bytes is half as long again. */
+const bytes = customType<{ data: string }>({ dataType: () => 'bytea' })
+
 /**
- * Points as they lie: what one call brought to one series, sorted by step, then time. A row a point takes nine
- * times the disk (`docs/decisions/0003-points-in-chunks.md`). The key finds the chunks that reach to or past a step.
+ * Points as they lie: what one call brought to one series, or what background sealing made of several such, sorted by
+ * step, then time. `src/metrics/chunk.ts` writes and reads the bytes; Postgres looks into them only where a call
+ * reaches back into what is stored, and in the view below. Why: `docs/decisions/0003-points-in-chunks.md` and 0005.
+ * The key finds the chunks that reach to or past a step.
  */
 export const chunks = pgTable(
   'chunks',
@@ -138,20 +147,36 @@ export const chunks = pgTable(
     lastStep: bigint('last_step', { mode: 'bigint' }).notNull(),
     id: bigint('id', { mode: 'bigint' }).notNull().generatedAlwaysAsIdentity(),
     firstStep: bigint('first_step', { mode: 'bigint' }).notNull(),
-    count: integer('count').notNull(),
-    /** The distance of the steps where it is the same all through, else the steps. */
+    /** The distance of the steps where it is the same all through, else `steps` has them. */
     stride: bigint('stride', { mode: 'bigint' }),
-    steps: bigint('steps', { mode: 'bigint' }).array(),
-    values: doublePrecision('values').array().notNull(),
-    /** Epoch milliseconds; then the distance of the times where it is the same, else the distances from this one. */
-    firstTime: bigint('first_time', { mode: 'number' }).notNull(),
+    /** The earliest and the latest time in it, in epoch milliseconds. */
+    earliest: bigint('earliest', { mode: 'number' }).notNull(),
+    latest: bigint('latest', { mode: 'number' }).notNull(),
+    /** The distance of the times where it is the same all through, else `times` has them. */
     timeStride: bigint('time_stride', { mode: 'number' }),
-    times: integer('times').array(),
+    /** When its newest point came, by the database's clock, in epoch milliseconds. */
+    arrived: bigint('arrived', { mode: 'number' }).notNull(),
+    count: integer('count').notNull(),
+    /** Nodes in `nodes` cover `step >> node_bits`. */
+    nodeBits: smallint('node_bits'),
+    /** Whether it stays as it is; else it will be merged with others. */
+    sealed: boolean('sealed').notNull(),
+    /** Offsets from `first_step` of 1, 2 or 4 bytes each, or whole steps of 8. */
+    steps: bytes('steps'),
+    /** As `steps`, with offsets from `earliest`. */
+    times: bytes('times'),
+    /** The values, 8 bytes each as IEEE 754 has them. */
+    values: bytes('values').notNull(),
+    /** One node for all of the chunk, and one for each range of steps that is not empty: what charts are made of. */
+    summary: bytes('summary'),
+    nodes: bytes('nodes'),
   },
   (t) => [
     primaryKey({ columns: [t.seriesId, t.lastStep, t.id] }),
     check('chunks_steps_check', sql`num_nonnulls(${t.stride}, ${t.steps}) = 1`),
     check('chunks_times_check', sql`num_nonnulls(${t.timeStride}, ${t.times}) = 1`),
+    // What waits to be merged; small, because sealed chunks are not in it.
+    index('chunks_waiting_idx').on(t.seriesId).where(sql`not ${t.sealed}`),
   ],
 )
 
@@ -164,16 +189,14 @@ export const metrics = pgView('metrics', {
   timestamp: moment('timestamp'),
   rank: integer('rank'),
 }).as(sql`
-  select series.run_id, series.name,
-    coalesce(item.step, chunks.first_step + (item.place - 1) * chunks.stride) as step,
-    item.value,
-    to_timestamp((chunks.first_time + coalesce(item.time::bigint, (item.place - 1) * chunks.time_stride)) / 1000.0)
-      as timestamp,
-    series.rank
+  select series.run_id, series.name, point.step, double_of(point.bits) as value,
+    to_timestamp(point.time / 1000.0) as timestamp, series.rank
   from series
   join chunks on chunks.series_id = series.id
-  cross join lateral unnest(chunks.steps, chunks.values, chunks.times)
-    with ordinality as item (step, value, time, place)`)
+  cross join lateral points_of(
+    0, chunks.count, chunks.count, chunks.first_step, chunks.stride, chunks.steps,
+    chunks.earliest, chunks.latest, chunks.time_stride, chunks.times, chunks.values
+  ) as point`)
 
 export type ExperimentRow = typeof experiments.$inferSelect
 export type RunRow = typeof runs.$inferSelect

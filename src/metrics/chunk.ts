@@ -1,205 +1,177 @@
 /**
- * The form in which the points of a call go to the database: what can be known of them without looking at what is
- * there is worked out here, so that Postgres touches no single point of a call that only appends.
+ * Chunks: how points lie in the database, as bytes that only this file, `node.ts` and the functions of the migration
+ * `packed_points` know. All numbers are big-endian, as Postgres' own int8send() and float8send() have them.
  */
-import { doubleBits, doubleText } from './double.ts'
-import type { SeriesPoints } from './points.ts'
+import { type Columns, exact, rangeOf, type Step, toStep } from './columns.ts'
+import { NODE_BYTES, type Node, nodeOf, nodesOf, writeNode } from './node.ts'
 
-/** A point and its place in the order of its series. */
-export interface PlacedPoint {
-  step: number | bigint
-  value: number
-  /** Epoch milliseconds. */
-  time: number
-}
-
-/** Points that become one chunk. */
+/** Points that become one row of `chunks`. */
 export interface Chunk {
-  /** Which series of the call they belong to, counted from 1. */
-  series: number
-  /** Whether the client said when they were; else they are the same as points of any time. */
-  timed: boolean
-  count: number
-  firstStep: number | bigint
-  lastStep: number | bigint
-  /** The distance of the steps, where it is the same all through; else `steps` has them, as a Postgres array. */
+  /** In order. */
+  columns: Columns
+  /** The node of all its points. */
+  all: Node
+  /** The distance of the steps, where it is the same all through; then their width is 0. */
   stride: number | null
-  steps: string | null
-  /** A Postgres array of doubles. */
-  values: string
-  firstTime: number
-  /** As `stride` and `steps`; `times` has the distances from the first. */
+  /** Bytes a step: 1, 2 or 4 for the offset from the first one, 8 for the step itself. */
+  stepWidth: number
+  /** As `stride` and `stepWidth`; offsets are from the earliest time. */
   timeStride: number | null
-  times: string | null
+  timeWidth: number
+  nodeBits: number | null
+  /** A node for each range of 2^nodeBits steps that has points. Few points have none. */
+  nodes: Node[]
 }
 
-/** What a series gains if none of its points is there yet. `min` and `max` are null where no value is finite. */
-export interface Gain {
-  name: string
-  rank: number
-  count: number
-  firstStep: number | bigint
-  last: PlacedPoint
-  min: PlacedPoint | null
-  max: PlacedPoint | null
-}
+/** A summary is longer than this many points. */
+const POINTS_WITHOUT_SUMMARY = 12
 
-/** The points of a call, by series and by chunk. */
-export interface Call {
-  gains: Gain[]
-  chunks: Chunk[]
-}
+/** So many points, or more, lie between the nodes of a chunk, where steps are dense; chunks of twice as many have nodes. */
+const POINTS_OF_NODE = 256
 
-/** Distances in time within a chunk are stored in 32 bits. */
-const MAX_TIME_SPAN = 2 ** 31 - 1
-
-/** @param now epoch milliseconds, the time of points that came without one */
-export function toCall(series: SeriesPoints[], now: number): Call {
-  const call: Call = { gains: [], chunks: [] }
-  for (const { name, rank, ...columns } of series) {
-    const points = sorted(columns, now)
-    call.gains.push({ name, rank, ...summarize(points) })
-    for (const part of parts(points)) call.chunks.push(encode(part, call.gains.length))
-  }
-  return call
-}
-
-/** Points as columns of one length, sorted by step, then time. */
-interface Columns {
-  steps: (number | bigint)[]
-  values: number[]
-  times: number[]
-  timed: boolean[]
-}
-
-function sorted(series: Omit<SeriesPoints, 'name' | 'rank'>, now: number): Columns {
-  const { steps, values } = series
-  const times = series.times.map((time) => time ?? now)
-  const timed = series.times.map((time) => time !== null)
-  const columns = { steps, values, times, timed }
-  if (series.increasing) return columns
-  const order = steps.map((_, i) => i)
-  order.sort(
-    (a, b) => compare(steps[a], steps[b]) || compare(times[a], times[b]) || compareBits(values[a], values[b]),
-  )
-  return pick(columns, order)
-}
-
-function compare<T extends number | bigint>(a: T | undefined, b: T | undefined): number {
-  if (a === undefined || b === undefined || a === b) return 0
-  return a < b ? -1 : 1
-}
-
-const compareBits = (a = 0, b = 0) => (doubleBits(a) < doubleBits(b) ? -1 : 1)
-
-function pick({ steps, values, times, timed }: Columns, order: number[]): Columns {
-  const of = <T>(column: T[]) => order.flatMap((i) => column.slice(i, i + 1))
-  return { steps: of(steps), values: of(values), times: of(times), timed: of(timed) }
-}
-
-function summarize(points: Columns): Omit<Gain, 'name' | 'rank'> {
-  const { steps, values } = points
-  let min = -1
-  let max = -1
-  let lowest = Number.POSITIVE_INFINITY
-  let highest = Number.NEGATIVE_INFINITY
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i]
-    if (value === undefined || !Number.isFinite(value)) continue
-    // Of equal values the earliest counts, whatever call it comes in.
-    if (value < lowest) {
-      lowest = value
-      min = i
-    }
-    if (value > highest) {
-      highest = value
-      max = i
-    }
-  }
-  const last = point(points, steps.length - 1)
-  const firstStep = steps[0]
-  if (last === null || firstStep === undefined) throw new Error('A series without points')
-  return { count: steps.length, firstStep, last, min: point(points, min), max: point(points, max) }
-}
-
-function point({ steps, values, times }: Columns, i: number): PlacedPoint | null {
-  const step = steps[i]
-  const value = values[i]
-  const time = times[i]
-  return step === undefined || value === undefined || time === undefined ? null : { step, value, time }
-}
-
-/** Parts the points so that each part is timed or not, and spans no more time than a chunk can hold: nearly always one. */
-function* parts(points: Columns): Generator<Columns> {
-  for (const timed of [true, false]) {
-    const all = points.timed.every((one) => one === timed)
-    const some = all ? points : pick(points, indexesOf(points.timed, timed))
-    if (some.steps.length === 0) continue
-    let start = 0
-    let earliest = Number.POSITIVE_INFINITY
-    let latest = Number.NEGATIVE_INFINITY
-    for (const [i, time] of some.times.entries()) {
-      if (Math.max(latest, time) - Math.min(earliest, time) > MAX_TIME_SPAN) {
-        yield slice(some, start, i)
-        start = i
-        earliest = Number.POSITIVE_INFINITY
-        latest = Number.NEGATIVE_INFINITY
-      }
-      earliest = Math.min(earliest, time)
-      latest = Math.max(latest, time)
-    }
-    yield start === 0 ? some : slice(some, start, some.steps.length)
-    if (all) return
-  }
-}
-
-const indexesOf = (flags: boolean[], flag: boolean) => flags.flatMap((one, i) => (one === flag ? [i] : []))
-
-function slice({ steps, values, times, timed }: Columns, from: number, to: number): Columns {
-  return {
-    steps: steps.slice(from, to),
-    values: values.slice(from, to),
-    times: times.slice(from, to),
-    timed: timed.slice(from, to),
-  }
-}
-
-function encode({ steps, values, times, timed }: Columns, series: number): Chunk {
-  const firstStep = steps[0]
-  const lastStep = steps.at(-1)
-  const firstTime = times[0]
-  if (firstStep === undefined || lastStep === undefined || firstTime === undefined)
-    throw new Error('An empty chunk')
-  const stride = steps.every((step) => typeof step === 'number') ? strideOf(steps) : null
+/** @param columns at least one point, in order */
+export function toChunk(columns: Columns): Chunk {
+  const { steps, times } = columns
+  const all = nodeOf(columns, 0, steps.length)
+  const stride = strideOf(steps)
   const timeStride = strideOf(times)
+  const nodeBits = nodeBitsOf(all)
   return {
-    series,
-    timed: timed[0] === true,
-    count: steps.length,
-    firstStep,
-    lastStep,
+    columns,
+    all,
     stride,
-    steps: stride === null ? `{${steps.join(',')}}` : null,
-    values: doubles(values),
-    firstTime,
+    stepWidth: stride === null ? widthOf(Number(all.last.step) - Number(all.first.step)) : 0,
     timeStride,
-    times: timeStride === null ? `{${times.map((time) => time - firstTime).join(',')}}` : null,
+    timeWidth: timeStride === null ? widthOf(all.latest - all.earliest) : 0,
+    nodeBits,
+    nodes: nodeBits === null ? [] : nodesOf(columns, nodeBits),
   }
 }
 
 /** The distance between neighbours, where it is the same all through and exact; else null. */
-function strideOf(numbers: number[]): number | null {
+function strideOf(numbers: Step[]): number | null {
   const [first = 0, second = first] = numbers
+  if (typeof first !== 'number' || typeof second !== 'number') return null
   const stride = second - first
   if (!Number.isSafeInteger(stride)) return null
-  for (let i = 1; i < numbers.length; i++) {
-    if ((numbers[i] ?? 0) - (numbers[i - 1] ?? 0) !== stride) return null
+  let next = first
+  for (let i = 0; i < numbers.length; i++, next += stride) {
+    if (numbers[i] !== next) return null
   }
   return stride
 }
 
-/** Doubles as a Postgres array. */
-function doubles(values: number[]): string {
-  const hasNegativeZero = values.some((value) => Object.is(value, -0))
-  return `{${(hasNegativeZero ? values.map(doubleText) : values).join(',')}}`
+/** Bytes that hold any offset up to `span`. A span that a double has rounded is far beyond all but the last. */
+const widthOf = (span: number) => (span < 2 ** 8 ? 1 : span < 2 ** 16 ? 2 : span < 2 ** 32 ? 4 : 8)
+
+function nodeBitsOf({ count, first, last }: Node): number | null {
+  if (count < 2 * POINTS_OF_NODE) return null
+  let bits = 0
+  const ranges = () => Number(rangeOf(last.step, bits)) - Number(rangeOf(first.step, bits)) + 1
+  while (ranges() > count / POINTS_OF_NODE && bits < 62) bits += 1
+  return bits
+}
+
+/** How many nodes lie behind the values: none, the one of the whole chunk, or this and those of its parts. */
+export const nodeCount = ({ all, nodes }: Chunk) =>
+  all.count < POINTS_WITHOUT_SUMMARY ? 0 : 1 + nodes.length
+
+export const byteLength = (chunk: Chunk) =>
+  chunk.all.count * (chunk.stepWidth + chunk.timeWidth + 8) + nodeCount(chunk) * NODE_BYTES
+
+/** Writes steps, times, values and nodes, in this order. */
+export function writeChunk(chunk: Chunk, view: DataView, start: number): void {
+  const { columns, all, nodes } = chunk
+  let at = start
+  writeNumbers(view, at, columns.steps, all.first.step, chunk.stepWidth)
+  at += all.count * chunk.stepWidth
+  writeNumbers(view, at, columns.times, all.earliest, chunk.timeWidth)
+  at += all.count * chunk.timeWidth
+  for (const value of columns.values) {
+    view.setFloat64(at, value)
+    at += 8
+  }
+  if (nodeCount(chunk) === 0) return
+  for (const node of [all, ...nodes]) {
+    writeNode(view, at, node)
+    at += NODE_BYTES
+  }
+}
+
+function writeNumbers(view: DataView, start: number, numbers: Step[], base: Step, width: number): void {
+  if (width === 0) return
+  for (let i = 0, at = start; i < numbers.length; i++, at += width) {
+    const number = numbers[i] ?? 0
+    // Narrow ones are offsets, and a difference is small even where its two are bigints.
+    const offset =
+      typeof number === 'number' && typeof base === 'number'
+        ? number - base
+        : Number(BigInt(number) - BigInt(base))
+    if (width === 8) view.setBigInt64(at, BigInt(number))
+    else if (width === 4) view.setUint32(at, offset)
+    else if (width === 2) view.setUint16(at, offset)
+    else view.setUint8(at, offset)
+  }
+}
+
+/** A row of `chunks` as the driver gives it: int64 in decimal, bytes in base64. */
+export interface ChunkRow extends Record<string, unknown> {
+  count: number
+  first_step: string
+  stride: string | null
+  earliest: string
+  latest: string
+  time_stride: string | null
+  steps: string | null
+  times: string | null
+  values: string
+}
+
+/** The points of a row, in order. */
+export function readChunk(row: ChunkRow): Columns {
+  const { count } = row
+  const timeStride = row.time_stride === null ? null : Number(row.time_stride)
+  const earliest = Number(row.earliest)
+  const firstTime = timeStride !== null && timeStride < 0 ? Number(row.latest) : earliest
+  const values = new Array<number>(count)
+  const view = viewOf(row.values)
+  for (let i = 0; i < count; i++) values[i] = view.getFloat64(i * 8)
+  return {
+    steps: readNumbers(
+      row.steps,
+      count,
+      toStep(row.first_step),
+      row.stride === null ? 0 : Number(row.stride),
+    ),
+    values,
+    times: readNumbers(row.times, count, firstTime, timeStride ?? 0).map(Number),
+  }
+}
+
+function readNumbers(base64: string | null, count: number, base: Step, stride: number): Step[] {
+  const numbers = new Array<Step>(count)
+  // A stride is one of numbers alone, of which each is exact.
+  if (base64 === null) {
+    for (let i = 0; i < count; i++) numbers[i] = stride === 0 ? base : Number(base) + i * stride
+    return numbers
+  }
+  const view = viewOf(base64)
+  const width = view.byteLength / count
+  const read = {
+    1: (i: number) => view.getUint8(i),
+    2: (i: number) => view.getUint16(i * 2),
+    4: (i: number) => view.getUint32(i * 4),
+  }[width]
+  const isPlain = Number.isSafeInteger(Number(base) + 2 ** 32)
+  for (let i = 0; i < count; i++) {
+    if (read === undefined) numbers[i] = exact(view.getBigInt64(i * 8))
+    else numbers[i] = isPlain ? Number(base) + read(i) : exact(BigInt(base) + BigInt(read(i)))
+  }
+  return numbers
+}
+
+/** @param base64 as Postgres' encode() breaks it into lines */
+export function viewOf(base64: string): DataView {
+  const bytes = Uint8Array.fromBase64(base64)
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }

@@ -1,7 +1,6 @@
 import { log } from '../http/log.ts'
-import { doubleBits } from './double.ts'
-import type { PointCursor, PointRow } from './repository.ts'
-import { wirePoint } from './wire.ts'
+import type { PlacedPoint } from './columns.ts'
+import { isoTime, pointText } from './wire.ts'
 
 /** Points held in memory at a time while a history streams. */
 export const EXPORT_PAGE = 20_000
@@ -9,28 +8,27 @@ export const EXPORT_PAGE = 20_000
 /** The media types in which a whole history comes as one stream. */
 export const EXPORTS = ['text/csv', 'application/x-ndjson']
 
-const csvLine = ({ step, value, time }: PointRow) =>
-  `${step},${Object.is(value, -0) ? '-0.0' : value},${new Date(Number(time)).toISOString()}\n`
+const csvLine = ({ step, value, time }: PlacedPoint) =>
+  `${step},${Object.is(value, -0) ? '-0.0' : value},${isoTime(time)}\n`
 
-const jsonLine = ({ step, value, time }: PointRow) =>
-  `${JSON.stringify(wirePoint(BigInt(step), value, Number(time)))}\n`
+const jsonLine = (point: PlacedPoint) => `${pointText(point)}\n`
 
 /**
  * Streams a history page by page, so that memory does not grow with it. A failure on the way breaks the stream off:
  * the client sees a transfer that did not end, never a short history that looks whole.
  *
- * @param rows the first page, with one row more than `EXPORT_PAGE` when another follows
+ * @param points the first page, with one row more than `EXPORT_PAGE` when another follows
  * @param next the page that follows a point, in the same way
  * @returns the body, and a promise that settles when it has been sent, broken off or left
  */
 export function exportPoints(
   type: string,
-  rows: PointRow[],
-  next: (after: PointCursor) => Promise<PointRow[]>,
+  points: PlacedPoint[],
+  next: (after: PlacedPoint) => Promise<PlacedPoint[]>,
 ) {
   const line = type === 'text/csv' ? csvLine : jsonLine
   const encoder = new TextEncoder()
-  let page: PointRow[] = rows
+  let page = points
   const { promise: finished, resolve } = Promise.withResolvers<void>()
   const body = new ReadableStream<Uint8Array>({
     start(controller) {
@@ -46,7 +44,7 @@ export function exportPoints(
         return
       }
       try {
-        page = await next({ step: BigInt(last.step), time: Number(last.time), bits: doubleBits(last.value) })
+        page = await next(last)
       } catch (error) {
         log('error', { error: 'an export broke off' })
         controller.error(error)

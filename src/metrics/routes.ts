@@ -1,6 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { accepts } from 'hono/accepts'
-import { UnitOfWork } from '../db/unit-of-work.ts'
 import { notFound } from '../errors.ts'
 import { JSON_TYPE, LINES, mediaType, readBody } from '../http/body.ts'
 import { router } from '../http/context.ts'
@@ -16,13 +15,15 @@ import {
   queryStep,
 } from '../http/schemas.ts'
 import { RunRepository } from '../runs/repository.ts'
-import { toCall } from './chunk.ts'
-import { doubleBits } from './double.ts'
+import { toCall } from './call.ts'
+import { exact } from './columns.ts'
+import { doubleBits, doubleOf } from './double.ts'
 import { EXPORT_PAGE, EXPORTS, exportPoints } from './export.ts'
+import { pageOf, reach } from './history.ts'
 import { linesBody, pointsBody } from './openapi.ts'
 import { MAX_RANK, nameFault, readJson, readLines } from './points.ts'
 import { MetricRepository } from './repository.ts'
-import { Point, SeriesSummary, seriesSummary, wirePoint } from './wire.ts'
+import { Point, pointText, SeriesSummary, seriesSummary } from './wire.ts'
 
 const tags = ['metrics']
 const params = z.object({ id: pathId('Run') })
@@ -47,7 +48,11 @@ const seriesCursor = cursor(numberAndText(NAME_LENGTH), (rank = '', name = '') =
 /** Step, time, and the bits of the value. */
 const pointCursor = cursor(
   new RegExp(`^(-?[0-9]{1,19})\\.${CURSOR_TIME}\\.([0-9a-f]{16})$`),
-  (step = '', time = '', bits = '') => ({ step: clampStep(BigInt(step)), time: cursorTime(time), bits }),
+  (step = '', time = '', bits = '') => ({
+    step: exact(clampStep(BigInt(step))),
+    time: cursorTime(time),
+    value: doubleOf(bits),
+  }),
 )
 
 const name = z
@@ -84,16 +89,8 @@ export const metricRoutes = router()
       )(text, now)
 
       const metrics = new MetricRepository(c.var.db.http)
-      const work = new UnitOfWork(c.var.db)
-      const [insertSeries, lockSeries, insertPoints] = metrics.store(id, toCall(series, now))
-      work.add(insertSeries)
-      work.add(lockSeries)
-      const outcome = work.add(insertPoints)
-      await work.commit()
-
-      const [row] = outcome.result.rows
-      if (!row?.known) throw notFound('Run')
-      const stored = Number(row.stored)
+      const { rows } = await c.var.db.single(metrics.log(id, toCall(series, now)))
+      const stored = Number(rows[0]?.stored)
       return c.json(
         { stored, duplicates: count - stored + repeated, ...(ignored.length > 0 && { ignored }) },
         200,
@@ -170,28 +167,29 @@ export const metricRoutes = router()
       const asPage = type === JSON_TYPE || c.req.method === 'HEAD'
       const pageSize = asPage ? limit : EXPORT_PAGE
 
+      const range = { from, to, after }
       const runs = new RunRepository(c.var.db.http)
       const metrics = new MetricRepository(c.var.db.http)
       const [[run], [series], { rows }] = await c.var.db.batch([
         runs.exists(id),
         metrics.find(id, name, rank),
-        metrics.points(id, name, rank, { from, to, after, limit: pageSize }),
+        metrics.history(id, name, rank, { ...reach(range), limit: pageSize }),
       ])
       if (!run) throw notFound('Run')
       if (!series) throw notFound('Metric')
+      const points = pageOf(rows, range, pageSize)
       if (asPage) {
-        const kept = page(c, rows, limit, ({ step, value, time }) => [step, time, doubleBits(value)])
-        return c.json(
-          kept.map(({ step, value, time }) => wirePoint(BigInt(step), value, Number(time))),
-          200,
-        )
+        const kept = page(c, points, limit, ({ step, value, time }) => [step, time, doubleBits(value)])
+        return c.body(`[${kept.map(pointText).join(',')}]`, 200, { 'Content-Type': JSON_TYPE })
       }
       // The one route that makes more than one trip: a whole history is longer than what one answer of the database,
       // or the memory of a Worker, can hold.
-      const { body, finished } = exportPoints(type, rows, async (after) => {
-        const next = metrics.points(id, name, rank, { from, to, after, limit: EXPORT_PAGE })
-        const [{ rows }] = await c.var.db.batch([next])
-        return rows
+      const { body, finished } = exportPoints(type, points, async (after) => {
+        const rest = { from, to, after }
+        const [{ rows }] = await c.var.db.batch([
+          metrics.history(id, name, rank, { ...reach(rest), limit: EXPORT_PAGE }),
+        ])
+        return pageOf(rows, rest, EXPORT_PAGE)
       })
       c.set('finished', finished)
       return c.body(body, 200, { 'Content-Type': `${type}; charset=utf-8` })

@@ -2,6 +2,7 @@
 import { z } from '@hono/zod-openapi'
 import type { SeriesRow } from '../db/schema.ts'
 import { isoTimestamp } from '../http/schemas.ts'
+import { exact, type PlacedPoint, type Step } from './columns.ts'
 
 export const WireValue = z
   .union([z.number(), z.enum(['NaN', 'Infinity', '-Infinity'])])
@@ -45,21 +46,42 @@ export function wireValue(value: number): z.infer<typeof WireValue> {
 }
 
 /** An int64 as JSON carries it. */
-export function wireStep(step: bigint): number | string {
-  const number = Number(step)
-  return Number.isSafeInteger(number) ? number : String(step)
-}
+export const wireStep = (step: Step): number | string => (typeof step === 'number' ? step : String(step))
 
-/** A point as it leaves the API; `time` is in epoch milliseconds. */
-export const wirePoint = (step: bigint, value: number, time: number) => ({
+/** A point as it leaves the API. */
+export const wirePoint = ({ step, value, time }: PlacedPoint) => ({
   step: wireStep(step),
   value: wireValue(value),
-  timestamp: new Date(time).toISOString(),
+  timestamp: isoTime(time),
 })
+
+/** A point as it leaves the API, as JSON text: to write it takes a fifth of the time of making it an object first. */
+export const pointText = ({ step, value, time }: PlacedPoint) =>
+  `{"step":${typeof step === 'number' ? step : `"${step}"`},"value":${valueText(value)},"timestamp":"${isoTime(time)}"}`
+
+function valueText(value: number): string {
+  if (!Number.isFinite(value)) return `"${value}"`
+  return Object.is(value, -0) ? '-0.0' : String(value)
+}
+
+let minute = Number.NaN
+let minuteText = ''
+
+/** ISO 8601 in UTC with milliseconds. Points follow each other closely: the part down to the minute is mostly known. */
+export function isoTime(time: number): string {
+  const start = Math.floor(time / 60_000) * 60_000
+  if (start !== minute) {
+    minute = start
+    minuteText = new Date(start).toISOString().slice(0, -7)
+  }
+  const milliseconds = time - start
+  const seconds = Math.floor(milliseconds / 1_000)
+  return `${minuteText}${String(seconds).padStart(2, '0')}.${String(milliseconds % 1_000).padStart(3, '0')}Z`
+}
 
 export const seriesSummary = (row: SeriesRow) => {
   const point = (step: bigint | null, value: number | null, time: number | null) =>
-    step === null || value === null || time === null ? null : wirePoint(step, value, time)
+    step === null || value === null || time === null ? null : wirePoint({ step: exact(step), value, time })
   const last = point(row.lastStep, row.lastValue, row.lastTime)
   // A series comes into being in the transaction that stores its first point.
   if (last === null) throw new Error('A series without points')

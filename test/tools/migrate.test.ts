@@ -57,6 +57,12 @@ const schemaOf = (url: string) =>
      select 'index', indexname, indexdef from pg_indexes where schemaname = 'public'
      union all
      select 'view', viewname, definition from pg_views where schemaname = 'public'
+     union all
+     select 'function', proname, pg_get_functiondef(oid) from pg_proc where pronamespace = 'public'::regnamespace
+     union all
+     select 'storage', attrelid::regclass || '.' || attname, attstorage::text
+     from pg_attribute join pg_class on pg_class.oid = attrelid
+     where relnamespace = 'public'::regnamespace and relkind = 'r' and attnum > 0 and not attisdropped
      order by 1, 2`,
   )
 
@@ -72,6 +78,47 @@ describe('migrations', () => {
     expect(await schemaOf(url)).toEqual(empty)
     await migrate(url)
     expect(await schemaOf(url)).toEqual(schema)
+  })
+
+  it('keep every point when its form on disk changes, there and back', async () => {
+    const url = await emptyDatabase()
+    const names = await migrate(url)
+    await rollback(url, names.length - 1)
+    const id = '01990d2c-7a2f-7c0e-b1a7-0c5f3e8a9b10'
+    await query(
+      url,
+      `insert into experiments (id, name, owner, creation_hash) values ('${id}', 'x', 'y', '');
+       insert into runs (id, experiment_id, creation_hash) values ('${id}', '${id}', '');
+       insert into series (run_id, name, rank, count, last_step) values ('${id}', 'loss', 3, 9, 12);
+       insert into chunks (series_id, last_step, first_step, count, stride, steps, values, first_time, time_stride, times)
+       select id, part.* from series, (values
+         (12::bigint, 10::bigint, 3, 1::bigint, null::bigint[], array[0.1, 'NaN', '-0']::float8[], 1700000000000, 5::bigint, null::int[]),
+         (9223372036854775807, -9223372036854775808, 4, null, array[-9223372036854775808, 7, 7, 9223372036854775807],
+           array['Infinity', 4.9e-324, 1.7976931348623157e308, '-Infinity'], 1700000000000, null, array[0, -7, 2147483647, 3]),
+         (5, 3, 2, 2, null, array[1, 2], 1700000000000, -9, null)
+       ) as part`,
+    )
+    const points = () =>
+      query(url, 'select *, float8send(value) as bits from metrics order by step, timestamp, value')
+    const before = await points()
+    expect(before).toHaveLength(9)
+    await migrate(url)
+    expect(await points()).toEqual(before)
+    await rollback(url, names.length - 1)
+    expect(await points()).toEqual(before)
+  })
+
+  it('read every double bit by bit', async () => {
+    const url = await emptyDatabase()
+    await migrate(url)
+    const bits = `
+      select sign | exponent << 52 | mantissa as bits
+      from unnest(array[0, -9223372036854775808]) as sign, generate_series(0::bigint, 2046) as exponent,
+        unnest(array[0, 1, 2251799813685249, 4503599627370495]) as mantissa`
+    const wrong = `select bits from (${bits}) as all_of_them
+      where ('x' || encode(float8send(double_of(bits)), 'hex'))::bit(64)::bigint <> bits`
+    expect(await query(url, wrong)).toEqual([])
+    expect((await query(url, bits)).length).toBe(2 * 2047 * 4)
   })
 
   it("have the index on an experiment's owner", async () => {

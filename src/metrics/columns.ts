@@ -1,0 +1,105 @@
+/** Points as columns of one length, as they are held in memory. */
+import { doubleBits } from './double.ts'
+
+/** An int64: a bigint where a number would not be exact, and only there. */
+export type Step = number | bigint
+
+export interface Columns {
+  steps: Step[]
+  values: number[]
+  /** Epoch milliseconds. */
+  times: number[]
+}
+
+/** A point and its place in the order of its series. */
+export interface PlacedPoint {
+  step: Step
+  value: number
+  /** Epoch milliseconds. */
+  time: number
+}
+
+/** An int64 from its decimal text. */
+export const toStep = (text: string): Step => exact(BigInt(text))
+
+/** The shorter form of an int64. */
+export function exact(step: bigint): Step {
+  const number = Number(step)
+  return Number.isSafeInteger(number) ? number : step
+}
+
+/** `step >> bits`: the number of the range of 2^bits steps that it lies in, counted from step 0. */
+export const rangeOf = (step: Step, bits: number): Step =>
+  typeof step === 'number' ? Math.floor(step / 2 ** bits) : exact(step >> BigInt(bits))
+
+/** The first step of a range; the opposite of `rangeOf`. */
+export function startOf(range: Step, bits: number): Step {
+  const start = Number(range) * 2 ** bits
+  return Number.isSafeInteger(start) ? start : exact(BigInt(range) << BigInt(bits))
+}
+
+/** The order of points in a series: by step, then time; then by bits, because a page must be able to begin between 0 and -0. */
+export function comparePoints(a: PlacedPoint, b: PlacedPoint): number {
+  if (a.step !== b.step) return a.step < b.step ? -1 : 1
+  if (a.time !== b.time) return a.time - b.time
+  return Object.is(a.value, b.value) ? 0 : doubleBits(a.value) < doubleBits(b.value) ? -1 : 1
+}
+
+export function pointAt({ steps, values, times }: Columns, i: number): PlacedPoint {
+  const step = steps[i]
+  const value = values[i]
+  const time = times[i]
+  if (step === undefined || value === undefined || time === undefined) throw new RangeError(`No point ${i}`)
+  return { step, value, time }
+}
+
+/** The places of the points in their order; null where they are in order already. */
+export function orderOf(columns: Columns): number[] | null {
+  if (isSorted(columns)) return null
+  return columns.steps
+    .map((_, i) => i)
+    .sort((a, b) => comparePoints(pointAt(columns, a), pointAt(columns, b)))
+}
+
+function isSorted(columns: Columns): boolean {
+  const { steps } = columns
+  for (let i = 1; i < steps.length; i++) {
+    const step = steps[i] ?? 0
+    const before = steps[i - 1] ?? 0
+    if (step > before) continue
+    if (step < before || comparePoints(pointAt(columns, i - 1), pointAt(columns, i)) > 0) return false
+  }
+  return true
+}
+
+/** What stands at some places of a column. */
+export const pick = <T>(column: T[], places: number[]): T[] => places.flatMap((i) => column.slice(i, i + 1))
+
+/** The points in order; the very same columns where they are in order already. */
+function sorted(columns: Columns): Columns {
+  const order = orderOf(columns)
+  return order === null ? columns : pickPoints(columns, order)
+}
+
+export const pickPoints = ({ steps, values, times }: Columns, places: number[]): Columns => ({
+  steps: pick(steps, places),
+  values: pick(values, places),
+  times: pick(times, places),
+})
+
+export const slice = ({ steps, values, times }: Columns, from: number, to: number): Columns => ({
+  steps: steps.slice(from, to),
+  values: values.slice(from, to),
+  times: times.slice(from, to),
+})
+
+/** All points of several columns, in order. */
+export function merge(parts: Columns[]): Columns {
+  const [only] = parts
+  if (only !== undefined && parts.length === 1) return sorted(only)
+  return sorted({
+    steps: parts.flatMap(({ steps }) => steps),
+    values: parts.flatMap(({ values }) => values),
+    times: parts.flatMap(({ times }) => times),
+  })
+}
