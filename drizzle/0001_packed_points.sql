@@ -143,24 +143,30 @@ begin
     where (select id from series where series.run_id = run and series.name = call.name and series.rank = call.rank) is null
     order by call.name collate "C", call.rank
     on conflict (run_id, name, rank) do nothing;
-  select array_agg(id order by place),
-    array_agg(coalesce(first_step > last_step, true) or not exists (
-      select from chunks
-      where chunks.series_id = locked.id
-        and chunks.last_step >= locked.first_step and chunks.first_step <= locked.end_step
-    ) order by place)
+  select array_agg(id order by place), array_agg(coalesce(first_step > last_step, true) order by place)
   into ids, clear
   from (
-    select series.id, series.last_step, call.first_step, call.last_step as end_step, call.place
-    from unnest(names, ranks, first_steps, last_steps) with ordinality as call (name, rank, first_step, last_step, place)
+    select series.id, series.last_step, call.first_step, call.place
+    from unnest(names, ranks, first_steps) with ordinality as call (name, rank, first_step, place)
     join series on series.run_id = run and series.name = call.name and series.rank = call.rank
     order by call.name collate "C", call.rank
     for no key update of series
   ) as locked;
+  if false = any (clear) then
+    -- Only now: the statement that waited for the locks did not see what came while it waited.
+    select array_agg(part.clear or not exists (
+      select from chunks
+      where chunks.series_id = part.id
+        and chunks.last_step >= part.first_step and chunks.first_step <= part.last_step
+    ) order by place)
+    into clear
+    from unnest(ids, clear, first_steps, last_steps) with ordinality as part (id, clear, first_step, last_step, place);
+  end if;
   insert into chunks (
     series_id, last_step, first_step, stride, earliest, latest, time_stride, arrived, count, node_bits, sealed,
     steps, times, values, summary, nodes
   )
+    -- So many points stay as they are: FULL of src/metrics/sealing.ts.
     select id, last_step, first_step, stride, earliest, latest, time_stride, now, count, node_bits, count >= 4096,
       nullif(substr(bytes, start, count * step_width), ''),
       nullif(substr(bytes, start + count * step_width, count * time_width), ''),

@@ -1,5 +1,6 @@
 import { methodNotAllowed } from 'hono/method-not-allowed'
 import { requestId } from 'hono/request-id'
+import { chartRoutes } from './charts/routes.ts'
 import { TrackerError } from './errors.ts'
 import { experimentRoutes } from './experiments/routes.ts'
 import { healthRoutes } from './health/routes.ts'
@@ -30,6 +31,7 @@ export const app = base
   .route('/', experimentRoutes)
   .route('/', runRoutes)
   .route('/', metricRoutes)
+  .route('/', chartRoutes)
 
 app.doc31('/openapi.json', {
   openapi: '3.1.0',

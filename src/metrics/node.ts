@@ -72,12 +72,16 @@ export function nodeOf(columns: Columns, from: number, to: number): Node {
   }
 }
 
-/** The node of all the points of two. */
-export const mergeNodes = (a: Node, b: Node): Node => ({
+/**
+ * The node of all the points of two.
+ *
+ * @param compare the order by which there are a first and a last one
+ */
+export const mergeNodes = (a: Node, b: Node, compare = comparePoints): Node => ({
   count: a.count + b.count,
   nonFinite: a.nonFinite + b.nonFinite,
-  first: comparePoints(a.first, b.first) <= 0 ? a.first : b.first,
-  last: comparePoints(a.last, b.last) > 0 ? a.last : b.last,
+  first: compare(a.first, b.first) <= 0 ? a.first : b.first,
+  last: compare(a.last, b.last) > 0 ? a.last : b.last,
   min: better(a.min, b.min, (x, y) => x < y),
   max: better(a.max, b.max, (x, y) => x > y),
   earliest: Math.min(a.earliest, b.earliest),
@@ -142,13 +146,13 @@ export function readNode(view: DataView, at: number): Node {
   })
   const count = view.getUint32(at + 120)
   const nonFinite = view.getUint32(at + 124)
-  const isFinite = nonFinite < count
+  const hasFinite = nonFinite < count
   return {
     count,
     nonFinite,
     first: point(0),
-    min: isFinite ? point(1) : null,
-    max: isFinite ? point(2) : null,
+    min: hasFinite ? point(1) : null,
+    max: hasFinite ? point(2) : null,
     last: point(3),
     earliest: view.getFloat64(at + 96),
     latest: view.getFloat64(at + 104),

@@ -104,20 +104,62 @@ export class MetricRepository {
         ) as ahead
         where points > ${limit}::int order by last_step limit 1
       )
-      select ${chunkColumns}
+      select ${CHUNK_COLUMNS}
       from chunks
       where series_id = (select id from of_series) and last_step >= ${from}
         and first_step <= least((select last_step from reach), ${to}::bigint)
       order by last_step, id`)
   }
 
-  /** The chunks of some series that wait to be merged; only those of fewer than `below` points each. */
-  waiting(seriesIds: string[], below: number) {
+  /**
+   * Chunks of some series that wait to be merged, of fewer than `below` points each: as many of them, in order, as
+   * have `points` points together.
+   */
+  waiting(seriesIds: string[], below: number, points: number) {
     return this.#db.execute<WaitingRow>(sql`
-      select series_id, last_step, id, arrived, ${chunkColumns}
-      from chunks
-      where series_id = any(${sql.param(seriesIds)}::bigint[]) and not sealed and count < ${below}::int
+      select series_id, last_step, id, arrived, ${CHUNK_COLUMNS}
+      from (
+        select *, sum(count) over (order by series_id, last_step, id) as total
+        from chunks
+        where series_id = any(${sql.param(seriesIds)}::bigint[]) and not sealed and count < ${below}::int
+      ) as chunks
+      where total <= ${points}::int
       order by series_id, last_step, id`)
+  }
+
+  /**
+   * Series whose waiting chunks are worth merging, those with the most of them first: there is enough for one that is
+   * `full`, or too many, or the newest is five minutes old; a single one that is an hour old is sealed as it is. Those
+   * that got nothing for so long are `quiet`.
+   */
+  due(full: number, points: number) {
+    return this.#db.execute<{ series_id: string; quiet: boolean }>(sql`
+      with waiting as (
+        select series_id, count(*) as chunks, sum(count) as points,
+          extract(epoch from now()) * 1000 - max(arrived) as age
+        from chunks
+        where not sealed group by series_id
+      ),
+      due as (
+        select series_id, age > 3_600_000 as quiet, sum(points) over (order by chunks desc, series_id) as total, points
+        from waiting
+        where chunks > 1 and (points >= ${full}::int or chunks >= 64 or age > 300_000) or age > 3_600_000
+      )
+      select series_id, quiet from due where total <= ${points}::int or total = points`)
+  }
+
+  /** How the points lie: chunks that wait to be merged, series that have such, and bytes a point, index included. */
+  state() {
+    return this.#db.execute<{
+      waiting_chunks: number
+      waiting_series: number
+      bytes_per_point: number | null
+    }>(sql`
+      select count(*)::int as waiting_chunks, count(distinct series_id)::int as waiting_series,
+        (
+          select round(pg_total_relation_size('chunks') / nullif(sum(count), 0), 1)::float8 from series
+        ) as bytes_per_point
+      from chunks where not sealed`)
   }
 
   /**
@@ -183,7 +225,7 @@ function pack(chunks: Chunk[], tails: Uint8Array[] = []): { starts: SQL; packed:
 }
 
 /** What `readChunk` reads. */
-const chunkColumns = sql.raw(
+export const CHUNK_COLUMNS = sql.raw(
   `count, first_step, stride, earliest, latest, time_stride, encode(steps, 'base64') as steps,
    encode(times, 'base64') as times, encode(values, 'base64') as values`,
 )

@@ -1,5 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { accepts } from 'hono/accepts'
+import { Database } from '../db/database.ts'
 import { notFound } from '../errors.ts'
 import { JSON_TYPE, LINES, mediaType, readBody } from '../http/body.ts'
 import { router } from '../http/context.ts'
@@ -23,6 +24,7 @@ import { pageOf, reach } from './history.ts'
 import { linesBody, pointsBody } from './openapi.ts'
 import { MAX_RANK, nameFault, readJson, readLines } from './points.ts'
 import { MetricRepository } from './repository.ts'
+import { sealSmall } from './sealing.ts'
 import { Point, pointText, SeriesSummary, seriesSummary } from './wire.ts'
 
 const tags = ['metrics']
@@ -91,6 +93,11 @@ export const metricRoutes = router()
       const metrics = new MetricRepository(c.var.db.http)
       const { rows } = await c.var.db.single(metrics.log(id, toCall(series, now)))
       const stored = Number(rows[0]?.stored)
+      const due = rows[0]?.due
+      if (due) {
+        const db = new Database(c.env, (promise) => c.executionCtx.waitUntil(promise))
+        c.executionCtx.waitUntil(sealSmall(db, due.split(',')))
+      }
       return c.json(
         { stored, duplicates: count - stored + repeated, ...(ignored.length > 0 && { ignored }) },
         200,

@@ -31,6 +31,7 @@ const ROUTES: Record<string, [trips: number, body?: unknown]> = {
   'POST /runs/{id}/metrics': [1, { metrics: [{ name: 'loss', step: 2, value: 1 }] }],
   'GET /runs/{id}/metrics': [1],
   'GET /runs/{id}/metrics/{name}': [1],
+  'GET /charts': [1],
   'DELETE /runs/{id}': [1],
   'DELETE /experiments/{id}': [1],
 }
@@ -62,6 +63,7 @@ describe('one request makes one round trip', () => {
       .replace('/experiments/{id}', `/experiments/${experiment}`)
       .replace('/runs/{id}', `/runs/${run}`)
       .replace('{name}', 'loss')
+      .replace('/charts', `/charts?runs=${run}&names=loss`)
     const before = roundTrips()
     const { status } = await tracker.send(method, path, body)
     expect([status < 300, roundTrips() - before]).toEqual([true, trips])

@@ -25,7 +25,15 @@ const point: fc.Arbitrary<Sent> = fc.record(
   },
   { requiredKeys: ['name', 'step', 'value'] },
 )
-const calls = fc.array(fc.array(point, { maxLength: 12 }), { minLength: 1, maxLength: 6 })
+const call = fc.array(point, { maxLength: 12 })
+/** What happens to a run: a call, one that is sent several times at once, or sealing after so many minutes. */
+const events = fc.array(
+  fc.oneof(
+    { weight: 3, arbitrary: fc.record({ call, copies: fc.constantFrom(1, 1, 4) }) },
+    fc.record({ minutes: fc.constantFrom(6, 90) }),
+  ),
+  { minLength: 1, maxLength: 8 },
+)
 
 /** What the contract says of a history, as simply as it can be said: points in a list, each looked for before it is added. */
 class Model {
@@ -56,14 +64,30 @@ class Model {
 
 const key = ({ step, value }: { step: number | string; value: number | string }) => `${step} ${value}`
 
-it('any sequence of calls, with repeats and overlaps, gives the history of a list', async () => {
+it('any sequence of calls, with repeats, overlaps, copies at once and sealing in between, gives the history of a list', async () => {
   await fc.assert(
-    fc.asyncProperty(calls, async (sequence) => {
+    fc.asyncProperty(events, async (sequence) => {
       const { body } = await tracker.post<Experiment>('/experiments', { name: 'x', owner: 'y', run: {} })
       const path = `/runs/${body.runs[0]?.id}/metrics`
       const model = new Model()
-      for (const metrics of sequence) {
-        expect((await tracker.post<Stored>(path, { metrics })).body).toEqual(model.log(metrics))
+      for (const event of sequence) {
+        if ('minutes' in event) {
+          await tracker.seal(event.minutes)
+          continue
+        }
+        const { call: metrics, copies } = event
+        const answers = await Promise.all(
+          Array.from({ length: copies }, () => tracker.post<Stored>(path, { metrics })),
+        )
+        // One of them is the first; the others find everything there.
+        const { stored } = model.log(metrics)
+        const all = { stored: 0, duplicates: 0 }
+        for (const { body } of answers) {
+          expect(body.stored + body.duplicates).toBe(metrics.length)
+          all.stored += body.stored
+          all.duplicates += body.duplicates
+        }
+        expect(all).toEqual({ stored, duplicates: copies * metrics.length - stored })
       }
       const { body: summaries } = await tracker.get<Summary[]>(path)
       for (const name of ['a', 'b']) {

@@ -1,4 +1,4 @@
-import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test'
+import { createExecutionContext, createScheduledController, waitOnExecutionContext } from 'cloudflare:test'
 import { type NeonQueryFunction, neon, neonConfig } from '@neondatabase/serverless'
 import { inject } from 'vitest'
 import type { Env } from '../../src/env.ts'
@@ -46,6 +46,8 @@ export interface Tracker {
   post<T>(path: string, body: unknown, headers?: Record<string, string>): Promise<Answer<T>>
   patch<T>(path: string, body: unknown): Promise<Answer<T>>
   delete<T>(path: string): Promise<Answer<T>>
+  /** Lets some time pass, so that all that waits for sealing is due, and runs the cron job. */
+  seal(minutes: number): Promise<void>
 }
 
 /** A tracker whose database nobody else uses. */
@@ -95,6 +97,14 @@ export function trackerOn(env: Env & { DATABASE_URL: string }): Tracker {
     post: (path, body, headers) => send('POST', path, body, headers),
     patch: (path, body) => send('PATCH', path, body),
     delete: (path) => send('DELETE', path),
+    async seal(minutes) {
+      await neon(
+        env.DATABASE_URL,
+      )`update chunks set arrived = arrived - ${minutes * 60_000}::bigint where not sealed`
+      const ctx = createExecutionContext()
+      await worker.scheduled(createScheduledController(), env, ctx)
+      await waitOnExecutionContext(ctx)
+    },
   }
 }
 

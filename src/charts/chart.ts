@@ -1,0 +1,105 @@
+/** Reads what a chart is made of, and puts it together. */
+import type { Database } from '../db/database.ts'
+import { type ChunkRow, readChunk } from '../metrics/chunk.ts'
+import { toStep } from '../metrics/columns.ts'
+import { Buckets, readNodes, type Scale } from './buckets.ts'
+import { noSuchRuns } from './query.ts'
+import {
+  type ChartHead,
+  type ChartQuery,
+  ChartRepository,
+  type ChartSeries,
+  type ChunkPart,
+} from './repository.ts'
+
+/** A series and its buckets. */
+export interface Curve {
+  series: ChartSeries
+  buckets: Buckets
+}
+
+export interface Chart {
+  head: ChartHead
+  /** Undefined where there is nothing to show. */
+  scale: Scale | undefined
+  /** By run, name and rank. */
+  curves: Curve[]
+}
+
+/** How many points are asked for at a time where the nodes of a chunk do not do. */
+const POINTS_OF_TRIP = 200_000
+
+/**
+ * One trip to the database; one more for each further 6 MiB that the chart is made of; and where the axis is time, more
+ * for the points around the ends of buckets, which no node knows.
+ *
+ * @throws TrackerError where a run does not exist
+ */
+export async function readChart(db: Database, query: ChartQuery): Promise<Chart> {
+  const charts = new ChartRepository(db.http)
+  const { rows } = await db.single(charts.rows(query))
+  const [head] = rows
+  if (head === undefined) throw new Error('A chart without a head')
+  if (head.missing !== null) throw noSuchRuns(head.missing.split(','))
+  const { bits, low, high } = head
+  if (bits === null || low === null || high === null) return { head, scale: undefined, curves: [] }
+  const scale = { byStep: query.x === 'step', bits, low: toStep(low), high: toStep(high) }
+
+  const curves = new Map<string, Curve>()
+  const curveOf = (series: ChartSeries): Curve => {
+    const { series_id, origin } = series
+    const curve = curves.get(series_id) ?? { series, buckets: new Buckets(scale, Number(origin)) }
+    curves.set(series_id, curve)
+    return curve
+  }
+  const open: ChunkPart[] = []
+  for (let page = rows, next = head.rest_after; ; ) {
+    for (const row of page) {
+      if (!isOfSeries(row)) continue
+      const { buckets } = curveOf(row)
+      if (hasPoints(row)) buckets.addPoints(readChunk(row))
+      const { nodes, last_step, id } = row
+      if (!nodes) continue
+      let place = 0
+      for (const node of readNodes(nodes)) {
+        const part = { low: place, high: place + node.count }
+        place = part.high
+        if (buckets.addNode(node)) continue
+        if (!last_step || !id) throw new Error('Nodes without a chunk')
+        open.push({ series_id: row.series_id, last_step, id, ...part })
+      }
+    }
+    if (next === null) break
+    const rest = await db.single(charts.rows(query, { afterSeries: next, bits, low, high }))
+    page = rest.rows
+    next = page[0]?.rest_after ?? null
+  }
+  for (const parts of trips(open)) {
+    const { rows } = await db.single(charts.parts(parts))
+    for (const row of rows) curves.get(row.series_id)?.buckets.addPoints(readChunk(row))
+  }
+  return { head, scale, curves: [...curves.values()] }
+}
+
+const isOfSeries = <R extends Partial<ChartSeries>>(row: R): row is R & ChartSeries =>
+  row.series_id !== undefined && row.series_id !== null
+
+const hasPoints = <R extends Partial<ChunkRow>>(row: R): row is R & ChunkRow =>
+  row.values !== undefined && row.values !== null
+
+/** Parts of chunks, together where they follow each other, as many at a time as fit into an answer. */
+function* trips(parts: ChunkPart[]): Generator<ChunkPart[]> {
+  let some: ChunkPart[] = []
+  let points = 0
+  for (const part of parts) {
+    const last = some.at(-1)
+    if (last?.id === part.id && last.high === part.low) last.high = part.high
+    else some.push({ ...part })
+    points += part.high - part.low
+    if (points < POINTS_OF_TRIP) continue
+    yield some
+    some = []
+    points = 0
+  }
+  if (some.length > 0) yield some
+}

@@ -1,0 +1,128 @@
+/** What `GET /charts` takes. */
+import { z } from '@hono/zod-openapi'
+import { type Finding, invalid, notFound } from '../errors.ts'
+import { epochMilliseconds, isInt64, queryInteger, TIMESTAMP_FAULT } from '../http/schemas.ts'
+import { MAX_RANK, nameFault } from '../metrics/points.ts'
+import { AXES, type ChartQuery, MAX_BUCKETS } from './repository.ts'
+
+const MAX_RUNS = 100
+const MAX_NAMES = 20
+
+/** How many series a chart may have. */
+export const MAX_SERIES = MAX_RUNS * MAX_NAMES
+
+/** How many characters of something unusable are told back. */
+const TOLD = 80
+
+/** A query parameter that may come several times. */
+const several = (description: string, max: number) =>
+  z
+    .union([z.string(), z.array(z.string())])
+    .transform((value) => [...new Set([value].flat())])
+    .openapi({
+      param: { explode: true, description },
+      type: 'array',
+      items: { type: 'string' },
+      minItems: 1,
+      maxItems: max,
+    })
+
+export const ChartParameters = z.object({
+  runs: several(`Ids of up to ${MAX_RUNS} runs: several times, or with commas between them.`, MAX_RUNS),
+  names: several(`Up to ${MAX_NAMES} metrics; several times, because a name may hold a comma.`, MAX_NAMES),
+  rank: z
+    .union([z.enum(['all', 'mean']), queryInteger(0, MAX_RANK)])
+    .optional()
+    .openapi({
+      description:
+        'One rank (0 where left out), `all` for a series each, or `mean` for their mean, min and max.',
+      type: 'string',
+    }),
+  x: z
+    .enum(AXES)
+    .optional()
+    .openapi({ description: '`relative` is the time since the run started.', default: 'step' }),
+  buckets: queryInteger(2, 4_096)
+    .optional()
+    .openapi({
+      description:
+        `How many buckets a series has at most, 320 where left out; fewer where all series together would have more ` +
+        `than ${MAX_BUCKETS.toLocaleString('en')}.`,
+    }),
+  from: z
+    .string()
+    .optional()
+    .openapi({
+      description:
+        'Where the chart begins: a step, a moment (as the API takes timestamps) or milliseconds since the run started. ' +
+        'It is widened to whole buckets.',
+    }),
+  to: z.string().optional().openapi({ description: 'Where it ends, likewise.' }),
+  since: z
+    .string()
+    .regex(/^\d{1,2}\.\d{1,15}$/, { error: 'is not what an earlier answer gave as next' })
+    .optional()
+    .openapi({
+      description:
+        '`next` of an earlier answer: only the buckets from the first one on that has something new.',
+    }),
+})
+
+/**
+ * @param version the version of the chart that the client has
+ * @throws TrackerError 422 with all that is wrong, 404 for an id that can be no run's
+ */
+export function chartQuery(asked: z.infer<typeof ChartParameters>, version: string | undefined): ChartQuery {
+  const { names, rank = 0, x = 'step', buckets = 320 } = asked
+  const runs = [...new Set(asked.runs.flatMap((ids) => ids.split(',')).map((id) => id.toLowerCase()))]
+  const findings: Finding[] = []
+  if (runs.length > MAX_RUNS)
+    findings.push({ path: 'runs', message: `has ${runs.length} runs; at most ${MAX_RUNS}` })
+  if (names.length > MAX_NAMES) {
+    findings.push({ path: 'names', message: `has ${names.length} names; at most ${MAX_NAMES}` })
+  }
+  for (const name of names) {
+    const fault = nameFault(name)
+    if (fault !== undefined)
+      findings.push({ path: 'names', message: `${JSON.stringify(name.slice(0, TOLD))} ${fault}` })
+  }
+  const position = (path: 'from' | 'to'): bigint | undefined => {
+    const text = asked[path]
+    if (text === undefined) return undefined
+    const isNumber = /^-?\d{1,19}$/.test(text) && isInt64(BigInt(text))
+    if (x !== 'time' && isNumber) return BigInt(text)
+    const time = x === 'time' ? epochMilliseconds(isNumber ? Number(text) : text) : undefined
+    if (time !== undefined) return BigInt(time)
+    findings.push({ path, message: x === 'time' ? TIMESTAMP_FAULT : 'must be an int64' })
+    return undefined
+  }
+  const from = position('from')
+  const to = position('to')
+  if (from !== undefined && to !== undefined && from > to)
+    findings.push({ path: 'to', message: 'lies before from' })
+  if (findings.length > 0) throw invalid(findings)
+  const unknown = runs.filter((id) => !z.guid().safeParse(id).success)
+  if (unknown.length > 0) throw noSuchRuns(unknown)
+  return {
+    runs,
+    names,
+    rank: typeof rank === 'number' ? rank : undefined,
+    x,
+    buckets,
+    from,
+    to,
+    since: sinceOf(asked.since),
+    version,
+  }
+}
+
+function sinceOf(text: string | undefined): ChartQuery['since'] {
+  const [bits, arrived] = text?.split('.') ?? []
+  return bits === undefined ? undefined : { bits: Number(bits), arrived: Number(arrived) }
+}
+
+export const noSuchRuns = (ids: string[]) =>
+  notFound(
+    'Run',
+    ids.map((id) => ({ path: 'runs', message: `there is no run ${id.slice(0, TOLD)}` })),
+  )

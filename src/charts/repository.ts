@@ -1,0 +1,245 @@
+import { type SQL, sql } from 'drizzle-orm'
+import type { Db } from '../db/database.ts'
+import { clampStep } from '../http/schemas.ts'
+import type { ChunkRow } from '../metrics/chunk.ts'
+import { CHUNK_COLUMNS } from '../metrics/repository.ts'
+
+/** What the horizontal axis shows; `relative` is the time since the run started. */
+export const AXES = ['step', 'time', 'relative'] as const
+export type Axis = (typeof AXES)[number]
+
+/** Which points a chart is made of. */
+export interface ChartQuery {
+  runs: string[]
+  names: string[]
+  /** Undefined for all. */
+  rank: number | undefined
+  x: Axis
+  /** For each series at most so many, and for all of them at most MAX_BUCKETS. */
+  buckets: number
+  /** The part of the axis that is shown: steps, or milliseconds. It is widened to whole buckets. */
+  from: bigint | undefined
+  to: bigint | undefined
+  /** Only what came since, where buckets are still as wide: their bits, and when that was. */
+  since: { bits: number; arrived: number } | undefined
+  /** The version that the client has: nothing is read if it is still the same. */
+  version: string | undefined
+}
+
+/** Where the rest of a chart begins that one answer of the database could not hold. */
+export interface ChartRest {
+  afterSeries: string
+  bits: number
+  low: string
+  high: string
+}
+
+/** What holds for the whole chart; it comes with each row. */
+export interface ChartHead {
+  /** Runs that do not exist, with commas between them. */
+  missing: string | null
+  /** Changes when a point comes or goes. */
+  version: string
+  /** Whether all runs have ended. */
+  ended: boolean
+  /** The database's clock, in epoch milliseconds. */
+  now: string
+  /** Whether it is all of the chart, and not what came since. */
+  complete: boolean
+  /** A bucket is `x >> bits`; shown are those from `low` to `high`. Null where nothing is to be shown. */
+  bits: number | null
+  low: string | null
+  high: string | null
+  /** The last series of this answer, if others follow. */
+  rest_after: string | null
+}
+
+/** The series that a row belongs to; its axis begins at `origin`, which is not 0 where the axis is relative. */
+export interface ChartSeries {
+  series_id: string
+  run_id: string
+  name: string
+  rank: number
+  origin: string
+}
+
+/** Nodes of a series, in base64, or the points of a chunk of it; the chunk's key where the axis is time. */
+export interface ChartRow extends ChartSeries, ChartHead, ChunkRow {
+  last_step: string | null
+  id: string | null
+  nodes: string | null
+}
+
+/** The points of a chunk from place `low` up to, not including, `high`. */
+export interface ChunkPart {
+  series_id: string
+  last_step: string
+  id: string
+  low: number
+  high: number
+}
+
+/** More would not fit into the memory of a Worker: each has four points. */
+export const MAX_BUCKETS = 64_000
+
+/** What one answer of the database may hold of a chart, in bytes before base64; Neon's limit is 10 MiB. */
+const MAX_ANSWER = 6 * 1024 * 1024
+
+/** Lazy statements for charts. They read; whatever is told of points comes from `metrics/`. */
+export class ChartRepository {
+  readonly #db: Db
+
+  constructor(db: Db) {
+    this.#db = db
+  }
+
+  /**
+   * What a chart is made of, in as little as does it: of a chunk that lies within one bucket its summary, of one whose
+   * nodes do its nodes, and else its points. Always at least one row; without series where there is nothing to show.
+   *
+   * Where the axis is time, whether a chunk's nodes do is known only to who reads them. So they come with the key of
+   * their chunk, from sealed chunks alone, which stay: the caller asks `parts` for the points of those that do not.
+   */
+  rows(query: ChartQuery, rest?: ChartRest) {
+    const byStep = query.x === 'step'
+    const [low, high] = byStep
+      ? [sql`chunks.first_step`, sql`chunks.last_step`]
+      : [sql`chunks.earliest - wanted.origin`, sql`chunks.latest - wanted.origin`]
+    const since = query.since
+    return this.#db.execute<Partial<ChartRow> & ChartHead>(sql`
+      with wanted as materialized (
+        select series.id, series.run_id, series.name, series.rank, series.count as points,
+          ${query.x === 'relative' ? sql`(extract(epoch from runs.started_at) * 1000)::bigint` : sql`0::bigint`} as origin
+        from runs join series on series.run_id = runs.id
+        where runs.id = any(${sql.param(query.runs)}::uuid[]) and series.name = any(${sql.param(query.names)}::text[])
+          ${query.rank === undefined ? sql`` : sql`and series.rank = ${query.rank}::int`}
+      ),
+      head as materialized (
+        select
+          (
+            select string_agg(asked.id::text, ',') from unnest(${sql.param(query.runs)}::uuid[]) as asked (id)
+            where not exists (select from runs where runs.id = asked.id)
+          ) as missing,
+          (select md5(coalesce(string_agg(id || ':' || points, ',' order by id), '')) from wanted) as version,
+          (
+            select coalesce(bool_and(ended_at is not null), false) from runs
+            where id = any(${sql.param(query.runs)}::uuid[])
+          ) as ended,
+          (extract(epoch from now()) * 1000)::bigint as now,
+          greatest(2, least(${query.buckets}::int, ${MAX_BUCKETS}::int / greatest((select count(*) from wanted), 1)))
+            as buckets
+      ),
+      part as materialized (
+        select wanted.id as series_id, chunks.last_step, chunks.id, ${low} as low, ${high} as high, arrived, sealed,
+          chunks.count, first_step, stride, earliest, latest, time_stride, steps, times, values, summary, node_bits, nodes
+        from wanted join chunks on chunks.series_id = wanted.id
+        where (select version from head) is distinct from ${query.version ?? null}::text
+          ${rest === undefined ? sql`` : sql`and wanted.id > ${rest.afterSeries}::bigint`}
+          ${within(query)}
+      ),
+      scale as materialized (
+        ${
+          rest === undefined
+            ? sql`
+        select bits, not is_news as complete, range.high >> bits as high,
+          case when is_news then case when news is not null then greatest(range.low, news) end else range.low end >> bits as low
+        from (
+          select coalesce(${query.from ?? null}::bigint, min(low)) as low, coalesce(${query.to ?? null}::bigint, max(high)) as high,
+            min(low) filter (where arrived > ${since?.arrived ?? 0}::bigint) as news
+          from part
+        ) as range
+        -- As fine as they may be wherever the range begins: panned, it keeps them.
+        cross join lateral (
+          select coalesce(min(bits), 63) as bits from generate_series(0, 63) as bits
+          where trunc((range.high::numeric - range.low) / 2::numeric ^ bits) + 2 <= (select buckets from head)
+        ) as finest
+        cross join lateral (select coalesce(bits = ${since?.bits ?? null}::int, false) as is_news) as asked`
+            : sql`
+        select ${rest.bits}::int as bits, true as complete, ${rest.high}::bigint as high, ${rest.low}::bigint as low`
+        }
+      ),
+      shown as materialized (
+        select part.*,
+          case
+            when summary is not null and part.low >> bits = part.high >> bits ${byStep ? sql`` : sql`and sealed`} then 'summary'
+            when nodes is not null and ${byStep ? sql`node_bits <= bits` : sql`sealed`} then 'nodes'
+            else 'points'
+          end as kind
+        from part cross join scale
+        where part.high >> bits >= scale.low and part.low >> bits <= scale.high
+      ),
+      sized as materialized (
+        -- Of a series all or nothing: between two answers its chunks may have been merged.
+        select *, sum(
+          case kind when 'summary' then 128 when 'nodes' then octet_length(nodes)
+          else 64 + octet_length(values) + coalesce(octet_length(steps), 0) + coalesce(octet_length(times), 0) end
+        ) over (order by series_id) as total
+        from shown
+      ),
+      taken as materialized (
+        select * from sized
+        where total <= ${MAX_ANSWER}::int or series_id = (select min(series_id) from sized)
+      ),
+      piece as (
+        select series_id, ${byStep ? sql`null::bigint as last_step, null::bigint as id` : sql`last_step, id`},
+          null::int as count, null::bigint as first_step,
+          null::bigint as stride, null::bigint as earliest, null::bigint as latest, null::bigint as time_stride,
+          null::bytea as steps, null::bytea as times, null::bytea as values,
+          string_agg(case kind when 'summary' then summary else nodes end, '') as nodes
+        from taken where kind <> 'points'
+        group by series_id ${byStep ? sql`` : sql`, last_step, id`}
+        union all
+        select series_id, null, null, count, first_step, stride, earliest, latest, time_stride, steps, times, values, null
+        from taken where kind = 'points'
+      )
+      select head.missing, head.version, head.ended, head.now, scale.complete, scale.bits, scale.low, scale.high,
+        case when exists (select from sized where series_id > (select max(series_id) from taken))
+          then (select max(series_id) from taken) end as rest_after,
+        found.series_id, found.run_id, found.name, found.rank, found.origin, found.last_step, found.id, found.nodes,
+        ${sql.raw(
+          ['count', 'first_step', 'stride', 'earliest', 'latest', 'time_stride', 'steps', 'times', 'values']
+            .map((name) => `found.${name}`)
+            .join(', '),
+        )}
+      from head cross join scale
+      left join (
+        select wanted.id as series_id, wanted.run_id, wanted.name, wanted.rank, wanted.origin, piece.last_step, piece.id,
+          encode(piece.nodes, 'base64') as nodes, ${CHUNK_COLUMNS}
+        from piece join wanted on wanted.id = piece.series_id
+      ) as found on true
+      order by found.run_id, found.name collate "C", found.rank`)
+  }
+
+  /** Points of sealed chunks, as rows that `readChunk` reads. */
+  parts(parts: ChunkPart[]) {
+    const of = <T>(value: (part: ChunkPart) => T) => sql.param(parts.map(value))
+    const cut = (bytes: SQL) => {
+      const width = sql`(octet_length(${bytes}) / chunks.count)`
+      return sql`encode(substr(${bytes}, part.low * ${width} + 1, (part.high - part.low) * ${width}), 'base64')`
+    }
+    const time = sql`case when time_stride is null then earliest
+      else case when time_stride < 0 then latest else earliest end + part.low * time_stride end`
+    return this.#db.execute<ChunkRow & { series_id: string }>(sql`
+      select series_id, part.high - part.low as count, first_step + part.low * coalesce(stride, 0) as first_step, stride,
+        ${time} as earliest, ${time} as latest, time_stride,
+        ${cut(sql`steps`)} as steps, ${cut(sql`times`)} as times, ${cut(sql`values`)} as values
+      from unnest(
+        ${of(({ series_id }) => series_id)}::bigint[], ${of(({ last_step }) => last_step)}::bigint[],
+        ${of(({ id }) => id)}::bigint[], ${of(({ low }) => low)}::int[], ${of(({ high }) => high)}::int[]
+      ) as part (series_id, last_step, id, low, high)
+      join chunks using (series_id, last_step, id)`)
+  }
+}
+
+/**
+ * Leaves out chunks that lie nowhere near what is shown: where there are two buckets or more, none is longer than twice
+ * the range, and widening reaches no further than one bucket.
+ */
+function within({ x, from, to }: ChartQuery): SQL {
+  if (from === undefined || to === undefined) return sql``
+  const span = 2n * (to - from + 1n)
+  const [low, high] = [clampStep(from - span), clampStep(to + span)]
+  return x === 'step'
+    ? sql`and chunks.last_step >= ${low}::bigint and chunks.first_step <= ${high}::bigint`
+    : sql`and chunks.latest - wanted.origin >= ${low}::bigint and chunks.earliest - wanted.origin <= ${high}::bigint`
+}
