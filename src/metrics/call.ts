@@ -18,22 +18,14 @@ export interface SeriesOfCall {
   timed: Uint8Array | boolean
 }
 
-/** @param now epoch milliseconds, the time of points that came without one */
-export const toCall = (series: SeriesPoints[], now: number): SeriesOfCall[] =>
-  series.map(({ name, rank, steps, values, times, increasing }) => {
-    const columns = { steps, values, times: times.map((time) => time ?? now) }
+export const toCall = (series: SeriesPoints[]): SeriesOfCall[] =>
+  series.map(({ name, rank, timed, increasing, ...columns }) => {
     const order = increasing ? null : orderOf(columns)
-    const own = order === null ? times : pick(times, order)
+    const flags = typeof timed === 'boolean' ? timed : order === null ? timed : pick(timed, order)
     return {
       name,
       rank,
       chunk: toChunk(order === null ? columns : pickPoints(columns, order)),
-      timed: flags(own),
+      timed: typeof flags === 'boolean' ? flags : Uint8Array.from(flags, Number),
     }
   })
-
-function flags(times: (number | null)[]): Uint8Array | boolean {
-  const untimed = times.reduce<number>((sum, time) => (time === null ? sum + 1 : sum), 0)
-  if (untimed === 0) return true
-  return untimed === times.length ? false : Uint8Array.from(times, (time) => (time === null ? 0 : 1))
-}

@@ -4,7 +4,15 @@
  */
 import { type Finding, invalid, MAX_FINDINGS, TrackerError } from '../errors.ts'
 import { parseJson } from '../http/body.ts'
-import { epochMilliseconds, isInt64, NAME_LENGTH, TIMESTAMP_FAULT, textFault } from '../http/schemas.ts'
+import {
+  EARLIEST,
+  epochMilliseconds,
+  isInt64,
+  LATEST,
+  NAME_LENGTH,
+  TIMESTAMP_FAULT,
+  textFault,
+} from '../http/schemas.ts'
 
 export const MAX_POINTS = 20_000
 export const MAX_RANK = 2 ** 31 - 1
@@ -19,8 +27,10 @@ export interface SeriesPoints {
   /** int64: a bigint where a number would not be exact. */
   steps: (number | bigint)[]
   values: number[]
-  /** Epoch milliseconds; null where the client sent none. */
-  times: (number | null)[]
+  /** Epoch milliseconds. */
+  times: number[]
+  /** Whether the client sent the times; one for each point where it sent some. */
+  timed: boolean | boolean[]
   /** Whether each step is greater than the one before. */
   increasing: boolean
 }
@@ -191,7 +201,8 @@ class Reader {
     const value = readValue(row.value) ?? this.fault(`${list}[${i}].value`, valueFault(row.value))
     const time = readTime(row.timestamp)
     if (time === undefined) return this.fault(`${list}[${i}].timestamp`, TIMESTAMP_FAULT)
-    if (series !== undefined && step !== undefined && value !== undefined) push(series, step, value, time)
+    if (series !== undefined && step !== undefined && value !== undefined)
+      this.#push(series, step, value, time)
   }
 
   /** Points of one name as columns of equal length. */
@@ -217,13 +228,27 @@ class Reader {
     if (times !== undefined && times.length !== steps.length) {
       return this.fault(`${path}.timestamps`, `must be as long as steps, which has ${steps.length}`)
     }
+    // Nearly always: then the columns are taken as they are, and no point is touched a second time.
+    if (
+      series?.steps.length === 0 &&
+      isSteps(steps) &&
+      isValues(values) &&
+      (times === undefined || isTimes(times))
+    ) {
+      series.increasing = isIncreasing(steps)
+      series.steps = steps
+      series.values = values
+      series.times = times ?? new Array<number>(steps.length).fill(this.#now)
+      series.timed = times !== undefined
+      return
+    }
     for (let i = 0; i < steps.length; i++) {
       const step = readStep(steps[i]) ?? this.fault(`${path}.steps[${i}]`, STEP_FAULT)
       const value = readValue(values[i]) ?? this.fault(`${path}.values[${i}]`, valueFault(values[i]))
       const time = times === undefined ? null : readTime(times[i])
       if (time === undefined) this.fault(`${path}.timestamps[${i}]`, TIMESTAMP_FAULT)
       else if (series !== undefined && step !== undefined && value !== undefined)
-        push(series, step, value, time)
+        this.#push(series, step, value, time)
     }
   }
 
@@ -244,9 +269,13 @@ class Reader {
       if (this.#pointCount > MAX_POINTS) continue
       const value = readValue(field) ?? this.fault(at(), valueFault(field))
       if (series !== undefined && step !== undefined && value !== undefined && time !== undefined) {
-        push(series, step, value, time)
+        this.#push(series, step, value, time)
       }
     }
+  }
+
+  #push(series: SeriesPoints, step: number | bigint, value: number, time: number | null) {
+    push(series, step, value, time ?? this.#now, time !== null)
   }
 
   #series(name: string, rank: number, path: () => string): SeriesPoints | undefined {
@@ -259,7 +288,7 @@ class Reader {
     if (known !== undefined) return known
     const fault = nameFault(name)
     if (fault !== undefined) return this.fault(path(), fault)
-    const series = { name, rank, steps: [], values: [], times: [], increasing: true }
+    const series = { name, rank, steps: [], values: [], times: [], timed: true, increasing: true }
     byName.set(name, series)
     return series
   }
@@ -273,37 +302,70 @@ class Reader {
     const series = [...this.#byRank.values()]
       .flatMap((byName) => [...byName.values()])
       .filter(({ steps }) => steps.length > 0)
-      .map((series) => withoutRepeats(series, this.#now))
+      .map(withoutRepeats)
     const count = series.reduce((sum, { steps }) => sum + steps.length, 0)
     return { series, count, repeated: this.#pointCount - count, ignored: [...this.#ignored] }
   }
 }
 
-function push(series: SeriesPoints, step: number | bigint, value: number, time: number | null) {
-  const last = series.steps.at(-1)
-  if (last !== undefined && step <= last) series.increasing = false
-  series.steps.push(step)
+function push(series: SeriesPoints, step: number | bigint, value: number, time: number, isTimed: boolean) {
+  const { steps } = series
+  const last = steps.at(-1)
+  if (last === undefined) series.timed = isTimed
+  else {
+    if (step <= last) series.increasing = false
+    if (typeof series.timed === 'boolean' && series.timed !== isTimed) {
+      series.timed = new Array<boolean>(steps.length).fill(series.timed)
+    }
+    if (typeof series.timed !== 'boolean') series.timed.push(isTimed)
+  }
+  steps.push(step)
   series.values.push(value)
   series.times.push(time)
+}
+
+/** Whether all are int64 as numbers; by index, because a JSON array has no holes and a callback a point costs. */
+function isSteps(column: unknown[]): column is number[] {
+  for (let i = 0; i < column.length; i++) if (!Number.isSafeInteger(column[i])) return false
+  return true
+}
+
+function isValues(column: unknown[]): column is number[] {
+  for (let i = 0; i < column.length; i++) if (!Number.isFinite(column[i])) return false
+  return true
+}
+
+function isTimes(column: unknown[]): column is number[] {
+  for (let i = 0; i < column.length; i++) {
+    const time = column[i]
+    if (typeof time !== 'number' || !Number.isSafeInteger(time) || time < EARLIEST || time > LATEST)
+      return false
+  }
+  return true
+}
+
+function isIncreasing(steps: number[]): boolean {
+  for (let i = 1; i < steps.length; i++) if ((steps[i] ?? 0) <= (steps[i - 1] ?? 0)) return false
+  return true
 }
 
 /**
  * Leaves out each point that came before. A point without a time is the same as one with any; with a time, as one
  * with this time.
  */
-function withoutRepeats(series: SeriesPoints, now: number): SeriesPoints {
+function withoutRepeats(series: SeriesPoints): SeriesPoints {
   if (series.increasing) return series
-  const { name, rank, steps, values, times } = series
-  const once: SeriesPoints = { name, rank, steps: [], values: [], times: [], increasing: true }
+  const { name, rank, steps, values, times, timed } = series
+  const once: SeriesPoints = { name, rank, steps: [], values: [], times: [], timed: true, increasing: true }
   const seen = new Set<string>()
   for (const [i, step] of steps.entries()) {
     const value = values[i] ?? 0
-    const time = times[i] ?? null
+    const time = times[i] ?? 0
+    const isTimed = typeof timed === 'boolean' ? timed : timed[i] === true
     const untimed = `${step} ${Object.is(value, -0) ? '-0' : value}`
-    const timed = `${untimed} ${time ?? now}`
-    if (seen.has(time === null ? untimed : timed)) continue
-    seen.add(untimed).add(timed)
-    push(once, step, value, time)
+    if (seen.has(isTimed ? `${untimed} ${time}` : untimed)) continue
+    seen.add(untimed).add(`${untimed} ${time}`)
+    push(once, step, value, time, isTimed)
   }
   return once
 }

@@ -91,7 +91,7 @@ export const metricRoutes = router()
       )(text, now)
 
       const metrics = new MetricRepository(c.var.db.http)
-      const { rows } = await c.var.db.single(metrics.log(id, toCall(series, now)))
+      const { rows } = await c.var.db.single(metrics.log(id, toCall(series)))
       const stored = Number(rows[0]?.stored)
       const due = rows[0]?.due
       if (due) {
