@@ -117,7 +117,7 @@ CREATE FUNCTION log_points(
   last_values double precision[], last_times bigint[],
   min_steps bigint[], min_values double precision[], min_times bigint[],
   max_steps bigint[], max_values double precision[], max_times bigint[],
-  node_bits smallint[], node_counts integer[], step_widths integer[], time_widths integer[],
+  node_bits smallint[], summary_counts integer[], node_counts integer[], step_widths integer[], time_widths integer[],
   starts integer[], packed text,
   -- How many points are new, and the series that have now enough small chunks to be merged.
   OUT stored bigint, OUT due bigint[]
@@ -171,14 +171,14 @@ begin
       nullif(substr(bytes, start, count * step_width), ''),
       nullif(substr(bytes, start + count * step_width, count * time_width), ''),
       substr(bytes, start + count * (step_width + time_width), count * 8),
-      nullif(substr(bytes, start + count * (step_width + time_width + 8), least(node_count, 1) * 128), ''),
-      nullif(substr(bytes, start + count * (step_width + time_width + 8) + 128, greatest(node_count - 1, 0) * 128), '')
+      nullif(substr(bytes, start + count * (step_width + time_width + 8), summary_count * 128), ''),
+      nullif(substr(bytes, start + count * (step_width + time_width + 8) + summary_count * 128, node_count * 128), '')
     from unnest(
       ids, clear, last_steps, first_steps, strides, earliests, latests, time_strides, counts, node_bits,
-      node_counts, step_widths, time_widths, starts
+      summary_counts, node_counts, step_widths, time_widths, starts
     ) as part (
       id, clear, last_step, first_step, stride, earliest, latest, time_stride, count, node_bits,
-      node_count, step_width, time_width, start
+      summary_count, node_count, step_width, time_width, start
     )
     where part.clear;
   if false = any (clear) then
@@ -186,18 +186,20 @@ begin
       select * from unnest(
         ids, clear, timed, counts, first_steps, last_steps, strides, earliests, latests, time_strides,
         last_values, last_times, min_steps, min_values, min_times, max_steps, max_values, max_times,
-        node_counts, step_widths, time_widths, starts
+        summary_counts, node_counts, step_widths, time_widths, starts
       ) as part (
         id, clear, timed, count, first_step, last_step, stride, earliest, latest, time_stride,
         last_value, last_time, min_step, min_value, min_time, max_step, max_value, max_time,
-        node_count, step_width, time_width, start
+        summary_count, node_count, step_width, time_width, start
       )
     ),
     arrived as materialized (
       select call.id, point.step, point.bits, point.time,
         -- 1 is all of them, 0 none, 2 those whose byte at the end says so
         case call.timed when 2 then get_byte(
-          bytes, call.start - 1 + call.count * (step_width + time_width + 8) + node_count * 128 + point.place::integer - 1
+          bytes,
+          call.start + call.count * (step_width + time_width + 8) + (summary_count + node_count) * 128
+            + point.place::integer - 2
         ) else call.timed end = 1 as timed
       from call
       cross join lateral points_of(
@@ -333,7 +335,7 @@ CREATE FUNCTION replace_chunks(
   new_series bigint[], arrived bigint[], sealed boolean[], counts integer[],
   first_steps bigint[], last_steps bigint[], strides bigint[],
   earliests bigint[], latests bigint[], time_strides bigint[],
-  node_bits smallint[], node_counts integer[], step_widths integer[], time_widths integer[],
+  node_bits smallint[], summary_counts integer[], node_counts integer[], step_widths integer[], time_widths integer[],
   starts integer[], packed text,
   OUT replaced bigint
 )
@@ -376,14 +378,14 @@ begin
       nullif(substr(bytes, start, count * step_width), ''),
       nullif(substr(bytes, start + count * step_width, count * time_width), ''),
       substr(bytes, start + count * (step_width + time_width), count * 8),
-      nullif(substr(bytes, start + count * (step_width + time_width + 8), least(node_count, 1) * 128), ''),
-      nullif(substr(bytes, start + count * (step_width + time_width + 8) + 128, greatest(node_count - 1, 0) * 128), '')
+      nullif(substr(bytes, start + count * (step_width + time_width + 8), summary_count * 128), ''),
+      nullif(substr(bytes, start + count * (step_width + time_width + 8) + summary_count * 128, node_count * 128), '')
     from unnest(
       new_series, arrived, sealed, counts, last_steps, first_steps, strides, earliests, latests, time_strides,
-      node_bits, node_counts, step_widths, time_widths, starts
+      node_bits, summary_counts, node_counts, step_widths, time_widths, starts
     ) as part (
       series_id, arrived, sealed, count, last_step, first_step, stride, earliest, latest, time_stride,
-      node_bits, node_count, step_width, time_width, start
+      node_bits, summary_count, node_count, step_width, time_width, start
     )
     where series_id in (select series_id from whole)
   )

@@ -1,7 +1,8 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Db } from '../db/database.ts'
 import { clampStep } from '../http/schemas.ts'
-import type { ChunkRow } from '../metrics/chunk.ts'
+import { type ChunkRow, COARSE_BITS } from '../metrics/chunk.ts'
+import { NODE_BYTES } from '../metrics/node.ts'
 import { CHUNK_COLUMNS } from '../metrics/repository.ts'
 
 /** What the horizontal axis shows; `relative` is the time since the run started. */
@@ -160,41 +161,43 @@ export class ChartRepository {
       ),
       shown as materialized (
         select part.*,
-          case
-            when summary is not null and part.low >> bits = part.high >> bits ${byStep ? sql`` : sql`and sealed`} then 'summary'
-            when nodes is not null and ${byStep ? sql`node_bits <= bits` : sql`sealed`} then 'nodes'
-            else 'points'
-          end as kind
+          ${byStep ? NODES_BY_STEP : NODES_BY_TIME} as chosen
         from part cross join scale
         where part.high >> bits >= scale.low and part.low >> bits <= scale.high
       ),
-      sized as materialized (
-        -- Of a series all or nothing: between two answers its chunks may have been merged.
-        select *, sum(
-          case kind when 'summary' then 128 when 'nodes' then octet_length(nodes)
+      sized as (
+        select series_id, sum(
+          case when chosen is not null then octet_length(chosen)
           else 64 + octet_length(values) + coalesce(octet_length(steps), 0) + coalesce(octet_length(times), 0) end
-        ) over (order by series_id) as total
-        from shown
+        ) as size
+        from shown group by series_id
+      ),
+      -- As many series as fit into an answer, the first in any case. Of each all or nothing: between two answers its
+      -- chunks may have been merged.
+      fitting as materialized (
+        select series_id, sum(size) over (order by series_id) <= ${MAX_ANSWER}::int
+          or series_id = min(series_id) over () as fits
+        from sized
       ),
       taken as materialized (
-        select * from sized
-        where total <= ${MAX_ANSWER}::int or series_id = (select min(series_id) from sized)
+        select * from shown where series_id in (select series_id from fitting where fits)
       ),
       piece as (
         select series_id, ${byStep ? sql`null::bigint as last_step, null::bigint as id` : sql`last_step, id`},
           null::int as count, null::bigint as first_step,
           null::bigint as stride, null::bigint as earliest, null::bigint as latest, null::bigint as time_stride,
           null::bytea as steps, null::bytea as times, null::bytea as values,
-          string_agg(case kind when 'summary' then summary else nodes end, '') as nodes
-        from taken where kind <> 'points'
+          string_agg(chosen, '') as nodes
+        from taken where chosen is not null
         group by series_id ${byStep ? sql`` : sql`, last_step, id`}
         union all
         select series_id, null, null, count, first_step, stride, earliest, latest, time_stride, steps, times, values, null
-        from taken where kind = 'points'
+        from taken where chosen is null
       )
       select head.missing, head.version, head.ended, head.now, scale.complete, scale.bits, scale.low, scale.high,
-        case when exists (select from sized where series_id > (select max(series_id) from taken))
-          then (select max(series_id) from taken) end as rest_after,
+        (
+          select max(series_id) filter (where fits) from fitting having count(*) filter (where not fits) > 0
+        ) as rest_after,
         found.series_id, found.run_id, found.name, found.rank, found.origin, found.last_step, found.id, found.nodes,
         ${sql.raw(
           ['count', 'first_step', 'stride', 'earliest', 'latest', 'time_stride', 'steps', 'times', 'values']
@@ -230,6 +233,25 @@ export class ChartRepository {
       join chunks using (series_id, last_step, id)`)
   }
 }
+
+/**
+ * The nodes that do for a chunk, as few of them as possible: that of the whole chunk where it lies within one bucket,
+ * coarse ones or fine ones where no bucket is shorter than their ranges. Null where its points have to be read.
+ */
+const NODES_BY_STEP = sql`
+  case
+    when summary is not null and part.low >> bits = part.high >> bits then substr(summary, 1, ${NODE_BYTES}::int)
+    when octet_length(summary) > ${NODE_BYTES}::int and node_bits + ${COARSE_BITS}::int <= bits
+      then substr(summary, ${NODE_BYTES + 1}::int)
+    when node_bits <= bits then nodes
+  end`
+
+/** Likewise; nodes are ranges of steps, so some of them may not do, but it takes fewer points to make up for them. */
+const NODES_BY_TIME = sql`
+  case when sealed then
+    case when summary is not null and part.low >> bits = part.high >> bits then substr(summary, 1, ${NODE_BYTES}::int)
+    else nodes end
+  end`
 
 /**
  * Leaves out chunks that lie nowhere near what is shown: where there are two buckets or more, none is longer than twice

@@ -167,7 +167,7 @@ export const chunks = pgTable(
     times: bytes('times'),
     /** The values, 8 bytes each as IEEE 754 has them. */
     values: bytes('values').notNull(),
-    /** One node for all of the chunk, and one for each range of steps that is not empty: what charts are made of. */
+    /** What charts are made of: a node for all of the chunk and a few coarse ones; and many fine ones. */
     summary: bytes('summary'),
     nodes: bytes('nodes'),
   },

@@ -3,7 +3,7 @@
  * `packed_points` know. All numbers are big-endian, as Postgres' own int8send() and float8send() have them.
  */
 import { type Columns, exact, rangeOf, type Step, toStep } from './columns.ts'
-import { NODE_BYTES, type Node, nodeOf, nodesOf, writeNode } from './node.ts'
+import { mergeNodes, NODE_BYTES, type Node, nodeOf, nodesOf, writeNode } from './node.ts'
 
 /** Points that become one row of `chunks`. */
 export interface Chunk {
@@ -21,10 +21,15 @@ export interface Chunk {
   nodeBits: number | null
   /** A node for each range of 2^nodeBits steps that has points. Few points have none. */
   nodes: Node[]
+  /** A node for each range of 2^(nodeBits + COARSE_BITS) steps that has points, where there are several such ranges. */
+  coarse: Node[]
 }
 
 /** A summary is longer than this many points. */
 const POINTS_WITHOUT_SUMMARY = 12
+
+/** How many times longer, in powers of two, the ranges of coarse nodes are. */
+export const COARSE_BITS = 5
 
 /** So many points, or more, lie between the nodes of a chunk, where steps are dense; chunks of twice as many have nodes. */
 const POINTS_OF_NODE = 256
@@ -36,6 +41,7 @@ export function toChunk(columns: Columns): Chunk {
   const stride = strideOf(steps)
   const timeStride = strideOf(times)
   const nodeBits = nodeBitsOf(all)
+  const nodes = nodeBits === null ? [] : nodesOf(columns, nodeBits)
   return {
     columns,
     all,
@@ -44,8 +50,22 @@ export function toChunk(columns: Columns): Chunk {
     timeStride,
     timeWidth: timeStride === null ? widthOf(all.latest - all.earliest) : 0,
     nodeBits,
-    nodes: nodeBits === null ? [] : nodesOf(columns, nodeBits),
+    nodes,
+    coarse: nodeBits === null ? [] : coarseOf(nodes, nodeBits + COARSE_BITS),
   }
+}
+
+function coarseOf(nodes: Node[], bits: number): Node[] {
+  const coarse: Node[] = []
+  let range: Step | undefined
+  for (const node of nodes) {
+    const own = rangeOf(node.first.step, bits)
+    const last = coarse.at(-1)
+    if (last === undefined || own !== range) coarse.push(node)
+    else coarse[coarse.length - 1] = mergeNodes(last, node)
+    range = own
+  }
+  return coarse.length > 1 ? coarse : []
 }
 
 /** The distance between neighbours, where it is the same all through and exact; else null. */
@@ -72,14 +92,16 @@ function nodeBitsOf({ count, first, last }: Node): number | null {
   return bits
 }
 
-/** How many nodes lie behind the values: none, the one of the whole chunk, or this and those of its parts. */
-export const nodeCount = ({ all, nodes }: Chunk) =>
-  all.count < POINTS_WITHOUT_SUMMARY ? 0 : 1 + nodes.length
+/** The nodes that are read first: the one of the whole chunk, and the coarse ones. Few points have none. */
+const summaryOf = ({ all, coarse }: Chunk) => (all.count < POINTS_WITHOUT_SUMMARY ? [] : [all, ...coarse])
+
+export const summaryCount = (chunk: Chunk) => summaryOf(chunk).length
 
 export const byteLength = (chunk: Chunk) =>
-  chunk.all.count * (chunk.stepWidth + chunk.timeWidth + 8) + nodeCount(chunk) * NODE_BYTES
+  chunk.all.count * (chunk.stepWidth + chunk.timeWidth + 8) +
+  (summaryCount(chunk) + chunk.nodes.length) * NODE_BYTES
 
-/** Writes steps, times, values and nodes, in this order. */
+/** Writes steps, times, values, summary and nodes, in this order. */
 export function writeChunk(chunk: Chunk, view: DataView, start: number): void {
   const { columns, all, nodes } = chunk
   let at = start
@@ -91,8 +113,7 @@ export function writeChunk(chunk: Chunk, view: DataView, start: number): void {
     view.setFloat64(at, value)
     at += 8
   }
-  if (nodeCount(chunk) === 0) return
-  for (const node of [all, ...nodes]) {
+  for (const node of [...summaryOf(chunk), ...nodes]) {
     writeNode(view, at, node)
     at += NODE_BYTES
   }

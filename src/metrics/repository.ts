@@ -2,7 +2,7 @@ import { and, eq, type SQL, sql } from 'drizzle-orm'
 import type { Db } from '../db/database.ts'
 import { series } from '../db/schema.ts'
 import type { SeriesOfCall } from './call.ts'
-import { byteLength, type Chunk, type ChunkRow, nodeCount, writeChunk } from './chunk.ts'
+import { byteLength, type Chunk, type ChunkRow, summaryCount, writeChunk } from './chunk.ts'
 import { doubleText } from './double.ts'
 
 /** Where a page of series begins: after this one. */
@@ -75,7 +75,7 @@ export class MetricRepository {
         ${of(({ chunk }) => chunk.all.max?.step)},
         ${of(({ chunk: { all } }) => all.max && doubleText(all.max.value))},
         ${of(({ chunk }) => chunk.all.max?.time)},
-        ${form.nodeBits}, ${form.nodeCounts}, ${form.stepWidths}, ${form.timeWidths}, ${starts}, ${packed}
+        ${form.nodeBits}, ${form.summaryCounts}, ${form.nodeCounts}, ${form.stepWidths}, ${form.timeWidths}, ${starts}, ${packed}
       )`)
   }
 
@@ -178,7 +178,7 @@ export class MetricRepository {
         ${column(come, ({ sealed }) => sealed)},
         ${form.counts}, ${form.firstSteps}, ${form.lastSteps}, ${form.strides},
         ${form.earliests}, ${form.latests}, ${form.timeStrides},
-        ${form.nodeBits}, ${form.nodeCounts}, ${form.stepWidths}, ${form.timeWidths}, ${starts}, ${packed}
+        ${form.nodeBits}, ${form.summaryCounts}, ${form.nodeCounts}, ${form.stepWidths}, ${form.timeWidths}, ${starts}, ${packed}
       )`)
   }
 }
@@ -199,7 +199,8 @@ const columnsOf = (chunks: Chunk[]) => ({
   latests: column(chunks, ({ all }) => all.latest),
   timeStrides: column(chunks, ({ timeStride }) => timeStride),
   nodeBits: column(chunks, ({ nodeBits }) => nodeBits),
-  nodeCounts: column(chunks, nodeCount),
+  summaryCounts: column(chunks, summaryCount),
+  nodeCounts: column(chunks, ({ nodes }) => nodes.length),
   stepWidths: column(chunks, ({ stepWidth }) => stepWidth),
   timeWidths: column(chunks, ({ timeWidth }) => timeWidth),
 })
