@@ -1,9 +1,10 @@
 import { createExecutionContext } from 'cloudflare:test'
 import { neonConfig } from '@neondatabase/serverless'
 import { sql } from 'drizzle-orm'
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { Database } from '../../src/db/database.ts'
 import { TrackerError } from '../../src/errors.ts'
+import { interfere, lostAnswer, lostRequest, stopInterfering } from '../support/faults.ts'
 import { newTracker, type Tracker } from '../support/tracker.ts'
 
 let tracker: Tracker
@@ -17,26 +18,9 @@ beforeEach(() => {
   db = new Database(tracker.env, (promise) => ctx.waitUntil(promise))
 })
 
-const real = neonConfig.fetchFunction
-afterEach(() => {
-  neonConfig.fetchFunction = real
-})
-
-/** Lets `faults` fetches end otherwise than the gateway ends them. */
-function interfere(...faults: ((send: () => Promise<Response>) => Promise<Response>)[]) {
-  let sent = 0
-  neonConfig.fetchFunction = (...args: Parameters<typeof fetch>) => {
-    const fault = faults[sent++]
-    return fault ? fault(() => fetch(...args)) : fetch(...args)
-  }
-  return () => sent
-}
+stopInterfering()
 
 const sqlError = (code: string) => async () => Response.json({ message: 'no', code }, { status: 400 })
-const lostAnswer = async (send: () => Promise<Response>) => {
-  await send()
-  throw new TypeError('connection lost')
-}
 const away = new TrackerError('unavailable', 'The database is away; try again')
 
 const mark = (n: number) => db.http.execute(sql`insert into marks values (${n})`)
@@ -54,10 +38,7 @@ describe('a trip', () => {
   )
 
   it('is made again after a fetch that failed or an answer that is none', async () => {
-    const sent = interfere(
-      () => Promise.reject(new TypeError('connection refused')),
-      async () => new Response('bad gateway', { status: 502 }),
-    )
+    const sent = interfere(lostRequest, async () => new Response('bad gateway', { status: 502 }))
     await db.batch([db.http.execute(sql`select 1`)])
     expect(sent()).toBe(3)
   })

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest'
+import { interfere, lostAnswer, stopInterfering } from '../support/faults.ts'
 import { gzip, logger, newRun as newRunOf, UNKNOWN } from '../support/runs.ts'
 import { newTracker, type Problem, type Tracker } from '../support/tracker.ts'
 import type { Point, Summary } from '../support/wire.ts'
@@ -11,6 +12,7 @@ beforeAll(async () => {
   tracker = await newTracker()
 })
 const newRun = () => newRunOf(tracker)
+stopInterfering()
 const { log, lines } = logger(() => tracker)
 
 async function history(run: string, name: string, query = '') {
@@ -256,6 +258,20 @@ describe('each point once', () => {
       expect(summaries.map(({ count }) => count)).toEqual(Array(3).fill(series === 'known' ? 201 : 200))
     },
   )
+
+  it('stores a call once whose answer was lost on the way from the database, or to the client', async () => {
+    const run = await newRun()
+    const body = { metrics: [1, 2, 3].map((step) => ({ name: 'a', step, value: step })) }
+    interfere(lostAnswer)
+    // The tracker asks again by itself, and is told that they are there.
+    expect((await log(run, body)).body).toEqual({ stored: 0, duplicates: 3 })
+    interfere(lostAnswer, lostAnswer, lostAnswer)
+    const more = { metrics: [3, 4].map((step) => ({ name: 'a', step, value: step })) }
+    expect((await log(run, more)).status).toBe(503)
+    interfere()
+    expect((await log(run, more)).body).toEqual({ stored: 0, duplicates: 2 })
+    expect((await values(run, 'a')).map(([step]) => step)).toEqual([1, 2, 3, 4])
+  })
 
   it('lets sixteen writers log the same names in different orders without a deadlock', async () => {
     const run = await newRun()
