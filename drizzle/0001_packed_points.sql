@@ -53,19 +53,23 @@ CREATE FUNCTION int_at(bytes bytea, width integer, place integer) RETURNS bigint
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN ('x' || lpad(encode(substr(bytes, place * width + 1, width), 'hex'), 16, '0'))::bit(64)::bigint;
 --> statement-breakpoint
--- The double that has these bits (IEEE 754, binary64). Every step of it is exact.
+-- The double that has these bits (IEEE 754, binary64). Every step of it is exact. In PL/pgSQL it takes 0.7 microseconds;
+-- as a function in SQL, which nothing inlines because it reads its argument several times, it took ten.
 CREATE FUNCTION double_of(bits bigint) RETURNS double precision
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-RETURN CASE (bits >> 52) & 2047
-  WHEN 2047 THEN
-    CASE WHEN bits & 4503599627370495 <> 0 THEN 'NaN' WHEN bits < 0 THEN '-Infinity' ELSE 'Infinity' END::double precision
-  WHEN 0 THEN
-    (CASE WHEN bits < 0 THEN -1 ELSE 1 END)::double precision * (bits & 4503599627370495) * 4.9406564584124654e-324
-  ELSE
-    (CASE WHEN bits < 0 THEN -1 ELSE 1 END)::double precision
-      * (1 + (bits & 4503599627370495) / 4503599627370496::double precision)
-      * power(2::double precision, ((bits >> 52) & 2047) - 1023)
-  END;
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+AS $$
+declare
+  sign constant double precision := case when bits < 0 then -1 else 1 end;
+  exponent constant integer := (bits >> 52) & 2047;
+  mantissa constant bigint := bits & 4503599627370495;
+begin
+  return case exponent
+    when 2047 then case when mantissa <> 0 then 'NaN' when bits < 0 then '-Infinity' else 'Infinity' end::double precision
+    when 0 then sign * mantissa * '4.9406564584124654e-324'::double precision
+    else sign * (1 + mantissa / '4503599627370496'::double precision) * power('2'::double precision, exponent - 1023)
+  end;
+end
+$$;
 --> statement-breakpoint
 -- The points of a chunk from place `low` up to, not including, place `high`.
 CREATE FUNCTION points_of(
