@@ -21,7 +21,7 @@ export const requestLog = createMiddleware<AppEnv>(async (c, next) => {
   })
   const { duration_ms, db_trips, db_ms } = figures()
   const trips = db_trips === 1 ? '1 round trip' : `${db_trips} round trips`
-  c.header('Server-Timing', `db;dur=${db_ms};desc="${trips}", total;dur=${duration_ms}`)
+  c.res.headers.set('Server-Timing', `db;dur=${db_ms};desc="${trips}", total;dur=${duration_ms}`)
   const write = () =>
     log('info', {
       request_id: c.get('requestId'),

@@ -62,6 +62,29 @@ describe('a session is like new for the next request', () => {
     ).toEqual([{ prepared: 0, cursors: 0, channels: 0 }])
   })
 
+  it('when a lock was taken by a statement that failed', async () => {
+    await failure(sql`select pg_advisory_lock(43), 1 / (random() * 0)::int`)
+    await sql`select 1`
+    expect(await stack.direct('select pg_try_advisory_lock(43) as free')).toEqual([{ free: true }])
+  })
+
+  it('when a sequence was used', async () => {
+    await sql`create sequence used`
+    expect(await sql`select nextval('used') as value`).toEqual([{ value: '1' }])
+    expect((await failure(sql`select lastval()`)).code).toBe('55000')
+    expect((await failure(sql`select currval('used')`)).code).toBe('55000')
+  })
+
+  it('when transactions were to be read-only and serializable', async () => {
+    const before = await backend()
+    await sql`set session characteristics as transaction isolation level serializable, read only`
+    expect(
+      await sql`select current_setting('transaction_read_only') as read_only,
+                       current_setting('transaction_isolation') as isolation`,
+    ).toEqual([{ read_only: 'off', isolation: 'read committed' }])
+    expect(await backend()).toBe(before)
+  })
+
   it('when a transaction was left open', async () => {
     await sql`create table left_open (id int)`
     const before = await backend()
@@ -86,11 +109,41 @@ describe('a session is like new for the next request', () => {
   })
 })
 
-it('a session is of use again after a COPY that waits for data', async () => {
-  await sql`create table copied (id int)`
-  const before = await backend()
-  expect((await failure(sql`copy copied from stdin`)).code).toBe('57014')
-  expect(await backend()).toBe(before)
+it('a session keeps its plans, which hold nothing of a request and are dear', async () => {
+  // An immutable function is called by the planner: when it was called is when the plan was made.
+  await sql`create function time_of_planning() returns text immutable language plpgsql
+    as 'begin return clock_timestamp(); end'`
+  await sql`create function planned() returns text language plpgsql as 'begin return time_of_planning(); end'`
+  const planned = async () => (await sql`select pg_backend_pid() as pid, planned()`)[0]
+  expect(await planned()).toEqual(await planned())
+})
+
+describe('a session is of use again after a COPY that waits for data', () => {
+  beforeAll(async () => {
+    await sql`create table copied (id int)`
+  })
+
+  it.each([
+    ['alone', () => sql`copy copied from stdin`],
+    ['at the end of a batch', () => sql.transaction([sql`select 1`, sql`copy copied from stdin`])],
+  ])('%s', async (_, copy) => {
+    const before = await backend()
+    expect((await failure(copy())).code).toBe('57014')
+    for (let n = 0; n < 3; n++) expect(await sql`select ${n}::int as n`).toEqual([{ n }])
+    expect(await backend()).toBe(before)
+  })
+
+  it('or another one is, when it stood before other statements, which Postgres took for the data', async () => {
+    const batch = sql.transaction([sql`copy copied from stdin`, sql`select 1`])
+    expect((await failure(batch)).code).toBe('08P01')
+    for (let n = 0; n < 3; n++) expect(await sql`select ${n}::int as n`).toEqual([{ n }])
+  })
+
+  it('and so it is when a statement merely speaks of a copy', async () => {
+    expect(await sql`select 'a copy' as text`).toEqual([{ text: 'a copy' }])
+    await sql`set lock_timeout = 1234 -- copy`
+    expect(await sql`select current_setting('lock_timeout') as timeout`).toEqual([{ timeout: '0' }])
+  })
 })
 
 describe('requests that wait for a session', () => {

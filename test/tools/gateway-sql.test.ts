@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { type FullQueryResults, type NeonQueryFunction, neon } from '@neondatabase/serverless'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { failure, type Stack, startStack } from './support.ts'
+import { startGateway } from '../../tools/local/gateway.ts'
+import { countingProxy, failure, pointDriverAt, type Stack, startStack } from './support.ts'
 
 let stack: Stack
 let sql: NeonQueryFunction<false, false>
@@ -459,5 +460,26 @@ describe('the door', () => {
     const log = await readFile(`${row?.folder}/../postgres.log`, 'utf8')
     expect(log).toContain('ready to accept connections')
     expect(log).not.toContain('a secret')
+  })
+})
+
+describe('the way to Postgres', () => {
+  it('is gone once for a statement and twice for a batch, with the reset of the session', async () => {
+    const proxy = await countingProxy(stack.postgres)
+    const gateway = await startGateway({ upstream: proxy.url, maxConnections: 1 })
+    pointDriverAt(gateway)
+    try {
+      const sql = neon(proxy.url)
+      // The session is opened by the first request.
+      expect(await proxy.during(() => sql`select 1`)).toBeGreaterThan(1)
+      expect(await proxy.during(() => sql`select ${1}::int, ${'x'.repeat(1_000)}`)).toBe(1)
+      expect(await proxy.during(() => failure(sql`select 1 / 0`))).toBe(1)
+      expect(await proxy.during(() => sql.transaction([sql`select 1`, sql`select ${2}::int`]))).toBe(2)
+      expect(gateway.stats()).toMatchObject({ open: 1, idle: 1 })
+    } finally {
+      pointDriverAt(stack.gateway)
+      await gateway.close()
+      await proxy.close()
+    }
   })
 })

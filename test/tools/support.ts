@@ -1,4 +1,5 @@
 import { chmod, chown, copyFile, mkdtemp, realpath, rm, stat, writeFile } from 'node:fs/promises'
+import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -6,6 +7,7 @@ import { neonConfig } from '@neondatabase/serverless'
 import pg from 'pg'
 import { generate } from 'selfsigned'
 import { type Gateway, startGateway } from '../../tools/local/gateway.ts'
+import { listen } from '../../tools/local/ports.ts'
 import { type LocalPostgres, startPostgres } from '../../tools/local/postgres.ts'
 
 /** A folder for the length of a test, which the user of Postgres may enter. */
@@ -55,6 +57,30 @@ export function pointDriverAt(gateway: Gateway): void {
 export async function until(what: string, holds: () => Promise<boolean> | boolean): Promise<void> {
   for (const end = Date.now() + 20_000; Date.now() < end; await sleep(20)) if (await holds()) return
   throw new Error(`After 20 seconds it does not hold yet that ${what}`)
+}
+
+/** Stands between a gateway and Postgres, and counts how often the gateway says something. */
+export async function countingProxy(postgres: LocalPostgres) {
+  let said = 0
+  const server = createServer((near) => {
+    const far = connect(postgres.port, '127.0.0.1')
+    near.on('data', () => (said += 1))
+    near.pipe(far).pipe(near)
+    for (const socket of [near, far]) socket.on('error', () => {})
+  })
+  const url = new URL(postgres.url)
+  url.port = String(await listen(server, 0))
+  return {
+    url: url.href,
+    /** How often the gateway has something to say while `act` runs, and until it has been answered. */
+    during: async (act: () => Promise<unknown>) => {
+      const before = said
+      await act()
+      await sleep(50)
+      return said - before
+    },
+    close: () => new Promise((resolve) => server.close(resolve)),
+  }
 }
 
 /** The error of a promise that must fail, with all that it carries. */

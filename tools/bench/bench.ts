@@ -2,7 +2,7 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { type Cpu, cpuOf, type Root } from './cpu.ts'
+import { type Cpu, cpuOf, memoryOf, type Root } from './cpu.ts'
 import { Edgerun } from './edgerun.ts'
 import { Mlflow } from './mlflow.ts'
 
@@ -19,6 +19,8 @@ export const RIVALS = {
   keyedCopy: 'COPY, with primary key',
   insert: 'INSERT … unnest',
   empty: 'an almost empty database',
+  short: 'a run of 100,000 points',
+  tiny: 'a run of 10 points',
 }
 
 export type Rival = keyof typeof RIVALS
@@ -66,6 +68,11 @@ export class Bench {
   /** CPU seconds so far. */
   cpu(): Cpu {
     return cpuOf(this.roots)
+  }
+
+  /** What each kind of process holds in memory now, in bytes. */
+  memory(): Record<string, number> {
+    return memoryOf(this.roots)
   }
 
   /** The tracker that most rows share; like MLflow it is started when a row first asks for it, and warmed up. */

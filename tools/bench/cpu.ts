@@ -1,4 +1,4 @@
-/** CPU time of processes, from `/proc`. Other systems than Linux have none: the figures are left out there. */
+/** CPU time and memory of processes, from `/proc`. Other systems than Linux have none: the figures are left out there. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -31,11 +31,14 @@ export function cpuOf(roots: Root[]): Cpu {
   for (const [pid, { command, seconds }] of processes) {
     const root = rootOf(pid, processes, roots)
     if (root === undefined) continue
-    const name = command === 'postgres' || command === 'workerd' ? command : root
+    const name = kindOf(command, root)
     total[name] = (total[name] ?? 0) + seconds
   }
   return total
 }
+
+const kindOf = (command: string, root: string) =>
+  command === 'postgres' || command === 'workerd' ? command : root
 
 function rootOf(pid: number, processes: Map<number, Process>, roots: Root[]) {
   for (let at: number | undefined = pid; at !== undefined; at = processes.get(at)?.parent) {
@@ -63,6 +66,60 @@ function readAll(): Map<number, Process> {
     }
   }
   return found
+}
+
+/** CPU seconds so far of everything else on the machine, and of its neighbours where it is a guest. */
+export function cpuOfOthers(roots: Root[]): number | undefined {
+  if (process.platform !== 'linux') return undefined
+  const line = readFileSync('/proc/stat', 'utf8').split('\n')[0] ?? ''
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = line
+    .split(/ +/)
+    .slice(1)
+    .map(Number)
+  const own = Object.values(cpuOf(roots)).reduce((sum, seconds) => sum + seconds, 0)
+  return (user + nice + system + irq + softirq + steal) / TICKS - own
+}
+
+/** What the processes of a kind hold in memory, in bytes, without what they share or could read again from disk. */
+export function memoryOf(roots: Root[]): Record<string, number> {
+  const processes = readAll()
+  const total: Record<string, number> = {}
+  for (const [pid, { command }] of processes) {
+    const root = rootOf(pid, processes, roots)
+    if (root === undefined) continue
+    const name = kindOf(command, root)
+    total[name] = (total[name] ?? 0) + anonymousBytes(pid)
+  }
+  return total
+}
+
+/** @returns 0 for a process that has ended in the meantime */
+function anonymousBytes(pid: number): number {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+    return Number(/^RssAnon:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1_024
+  } catch {
+    return 0
+  }
+}
+
+/** The most that each kind of process holds while something goes on. */
+export async function peakMemory(
+  memory: () => Record<string, number>,
+  work: () => Promise<unknown>,
+): Promise<Record<string, number>> {
+  const peak = memory()
+  const look = () => {
+    for (const [name, bytes] of Object.entries(memory())) peak[name] = Math.max(peak[name] ?? 0, bytes)
+  }
+  const timer = setInterval(look, 20)
+  try {
+    await work()
+    look()
+  } finally {
+    clearInterval(timer)
+  }
+  return peak
 }
 
 /** What was used between two looks, without what is too little to be seen at this resolution. */

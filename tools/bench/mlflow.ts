@@ -109,6 +109,41 @@ export class Mlflow {
     return this.#post('runs/log-batch', { run_id: run, ...content })
   }
 
+  /**
+   * Gives each run a metric of so many points, at the steps from 0 on. By SQL, as log-batch leaves them in the tables:
+   * only reading is measured then, and through the API 100,000 points take half a minute.
+   */
+  async fill(runs: string[], key: string, points: number): Promise<void> {
+    const columns = '(key, value, timestamp, run_uuid, step, is_nan)'
+    await this.database.query(
+      `insert into metrics ${columns}
+       select $1, exp(-step / 20000.0) * (1 + 0.1 * random()), 1750000000000 + step * 250, run, step, false
+       from unnest($2::text[]) as run, generate_series(0, $3::int - 1) as step`,
+      [key, runs, points],
+    )
+    await this.database.query(
+      `insert into latest_metrics ${columns}
+       select key, value, timestamp, run_uuid, step, is_nan
+       from metrics where key = $1 and run_uuid = any($2) and step = $3`,
+      [key, runs, points - 1],
+    )
+    // Autovacuum would come in a minute: from then on the planner knows what there is.
+    await this.database.query('vacuum analyze metrics')
+  }
+
+  /**
+   * What its page draws of a metric of some runs: so many points of each, by the route that is meant for it.
+   *
+   * @returns how many points came
+   */
+  async readChart(runs: string[], key: string, points: number): Promise<number> {
+    const query = new URLSearchParams(runs.map((run) => ['run_ids', run]))
+    query.set('metric_key', key)
+    query.set('max_results', `${points}`)
+    const path = `/ajax-api/2.0/mlflow/metrics/get-history-bulk-interval?${query}`
+    return (await this.#kept.json<{ metrics: unknown[] }>('GET', path)).metrics.length
+  }
+
   /** How many points a metric has, read in pages of the size that MLflow's own client asks for. */
   async readHistory(run: string, key: string): Promise<number> {
     let count = 0

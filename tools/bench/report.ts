@@ -1,6 +1,24 @@
 /** Tables and goals, in Markdown, so that they can be pasted into a document. */
 import { type Result, RIVALS, type Rival } from './bench.ts'
 
+/** The file that a run of the bench leaves behind. */
+export interface Report {
+  date: string
+  seconds: number
+  quick: boolean
+  machine: {
+    cpu: string
+    cores: number
+    memory: number
+    system: string
+    node: string
+    /** What share of the processors' time others used meanwhile: with much of it, figures say little. */
+    others?: number
+  }
+  results: Result[]
+  goals: ReturnType<typeof outcomes>
+}
+
 const rivals = Object.entries(RIVALS).map(([key, label]) => ({ key: key as Rival, label }))
 
 /** How many times better Edgerun is than a rival. */
@@ -25,6 +43,37 @@ export function resultTable(results: Result[]): string {
   return table(['measured', 'Edgerun', 'against', '', 'better by'], rows)
 }
 
+/**
+ * A line for each quantity, against the rival that its goal names or else the first one, without the latencies that
+ * have no goal, and the circumstances: what the README shows.
+ */
+export function summary(report: Report): string {
+  const rows = report.results.flatMap((result) => {
+    const goal = GOALS.find(([, name]) => name === result.name)
+    if (goal === undefined && /: p\d+$/.test(result.name)) return []
+    const rival = goal?.[2] ?? rivals.find(({ key }) => ratio(result, key) !== undefined)?.key
+    const own = `${number(result.figures.edgerun)} ${result.unit}`
+    if (rival === undefined) return [[result.name, own, '', '', '']]
+    const other = `${RIVALS[rival]}: ${number(result.figures[rival])}`
+    const target = goal === undefined ? '' : `${goal[0]}×`
+    return [[result.name, own, other, `${number(ratio(result, rival))}×`, target]]
+  })
+  return `${table(['', 'Edgerun', 'against', 'better by', 'goal'], rows)}\n\n${circumstances(report)}.`
+}
+
+/** When it was measured, and on what. */
+export function circumstances({ date, seconds, quick, machine }: Report): string {
+  const { cores, cpu, memory, system, node, others } = machine
+  return [
+    `${quick ? 'quickly measured' : 'measured'} on ${date.slice(0, 10)} in ${Math.round(seconds)} s`,
+    `${cores} × ${cpu}`,
+    `${Math.round(memory / 2 ** 30)} GiB`,
+    system,
+    `Node ${node.slice(1)}`,
+    ...(others === undefined ? [] : [`others used ${Math.round(others * 100)}% of it meanwhile`]),
+  ].join(', ')
+}
+
 export function cpuTable(results: Result[]): string {
   const rows = results.flatMap(({ name, cpu = {} }) =>
     Object.entries(cpu).map(([contestant, seconds], i) => [
@@ -44,6 +93,9 @@ const GOALS: [target: number, result: string, rival: Rival][] = [
   [20, 'ingest, 1,000 rows a call, 16 writers: p99', 'mlflow'],
   [2, 'ingest, 10,000 points a call in columns, 4 writers', 'copy'],
   [10, '1 point a call, 16 writers', 'mlflow'],
+  [50, 'chart of 10 runs of 100,000 points', 'mlflow'],
+  // At most twice the time.
+  [0.5, 'chart of a run of 10 million points', 'short'],
   [30, 'history of 100,000 points', 'mlflow'],
   [15, 'bytes for a point, after vacuum', 'mlflow'],
   [15, 'bytes for a point, tables rewritten', 'mlflow'],

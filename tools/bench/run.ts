@@ -2,29 +2,35 @@
  * `npm run bench`: Edgerun against MLflow and against raw rows on the same Postgres, all in one run.
  *
  *     npm run bench -- [--quick] [--only ingest,columnar] [--out bench.json]
+ *     npm run bench -- --markdown [--out bench.json]     the table for the README from an earlier run
  */
-import { writeFile } from 'node:fs/promises'
-import { cpus, loadavg, release, totalmem } from 'node:os'
+import { readFile, writeFile } from 'node:fs/promises'
+import { cpus, release, totalmem } from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { Sentence } from '../local/sentence.ts'
 import { Bench, type Row } from './bench.ts'
-import { cpuTable, goalTable, outcomes, resultTable } from './report.ts'
+import { cpuOfOthers } from './cpu.ts'
+import { circumstances, cpuTable, goalTable, outcomes, type Report, resultTable, summary } from './report.ts'
+import { chart } from './rows/chart.ts'
 import { columnar } from './rows/columnar.ts'
+import { depth } from './rows/depth.ts'
 import { disk } from './rows/disk.ts'
 import { growth } from './rows/growth.ts'
 import { ingest, single } from './rows/ingest.ts'
 import { history, runs } from './rows/reads.ts'
 
-const ROWS: Row[] = [ingest, single, columnar, history, runs, disk, growth]
+const ROWS: Row[] = [ingest, single, columnar, chart, history, runs, disk, growth, depth]
 
 const { values: options } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     only: { type: 'string', default: ROWS.map(({ name }) => name).join(',') },
     out: { type: 'string', default: 'bench.json' },
+    markdown: { type: 'boolean', default: false },
   },
 })
+const file = path.resolve(options.out)
 const bench = new Bench(options.quick, (result) => {
   console.error(resultTable([result]).split('\n').slice(2).join('\n'))
 })
@@ -38,7 +44,7 @@ const interrupted = new Promise<never>((_, reject) => {
   }
 })
 try {
-  await Promise.race([main(), interrupted])
+  await Promise.race([options.markdown ? showLast() : main(), interrupted])
 } catch (error) {
   console.error(error instanceof Sentence ? error.message : error)
   process.exitCode = 1
@@ -54,24 +60,35 @@ async function main(): Promise<void> {
     if (row) return row
     throw new Sentence(`There is no row ${name}: choose from ${ROWS.map((one) => one.name).join(', ')}.`)
   })
+  const before = cpuOfOthers(bench.roots)
+  for (const row of chosen) await row.run(bench)
+
+  const { results } = bench
+  const goals = outcomes(results)
+  for (const text of [resultTable(results), cpuTable(results), goalTable(goals)]) console.log(`\n${text}`)
+  const after = cpuOfOthers(bench.roots)
+  const seconds = (Date.now() - started) / 1_000
   const machine = {
     cpu: cpus()[0]?.model ?? '',
     cores: cpus().length,
     memory: totalmem(),
     system: `${process.platform} ${release()}`,
     node: process.version,
-    // Whether somebody else was at work when we began.
-    load: loadavg(),
+    ...(before !== undefined &&
+      after !== undefined && { others: (after - before) / seconds / cpus().length }),
   }
-  for (const row of chosen) await row.run(bench)
-
-  const { results } = bench
-  const goals = outcomes(results)
-  for (const text of [resultTable(results), cpuTable(results), goalTable(goals)]) console.log(`\n${text}`)
-  const seconds = Math.round((Date.now() - started) / 1_000)
   const date = new Date(started).toISOString()
-  const file = path.resolve(options.out)
-  const report = { date, seconds, quick: options.quick, machine, results, goals }
+  const report: Report = { date, seconds, quick: options.quick, machine, results, goals }
   await writeFile(file, `${JSON.stringify(report, null, 2)}\n`)
-  console.log(`\n${machine.cores} × ${machine.cpu}, took ${seconds} s, details in ${file}`)
+  console.log(`\n${circumstances(report)}, details in ${file}`)
+}
+
+async function showLast(): Promise<void> {
+  let report: Report
+  try {
+    report = JSON.parse(await readFile(file, 'utf8'))
+  } catch {
+    throw new Sentence(`${file} is no report: run npm run bench first.`)
+  }
+  console.log(summary(report))
 }

@@ -16,14 +16,20 @@ export const CONFIG = path.join(PROJECT, 'wrangler.toml')
 /** How long to wait for another start that builds in this checkout, in milliseconds. */
 const BUILD_PATIENCE = 60_000
 
+/** What `wrangler.toml` says of the Worker. */
+export interface Settings {
+  /** Bindings and the like, in the words of Miniflare 4. */
+  options: V4WorkerOptionsShape
+  /** When its `scheduled` is due. */
+  crons: string[]
+}
+
 /** A Worker that was built. */
-export interface Build {
+export interface Build extends Settings {
   /** The folder of its modules. */
   bundle: string
   /** The folder of its static files. */
   assets: string
-  /** Its bindings and settings in `wrangler.toml`, in the words of Miniflare 4. */
-  options: V4WorkerOptionsShape
 }
 
 /** The command that is wrangler, for the Node that runs us: a system's own may be too old for it. */
@@ -40,6 +46,13 @@ export function wrangler(...args: string[]): { file: string; args: string[]; env
   }
 }
 
+/** Reads `wrangler.toml`, in a process of its own. */
+export async function readSettings(stopping: AbortSignal): Promise<Settings> {
+  const program = path.join(import.meta.dirname, 'worker-options.ts')
+  const { stdout } = await run(process.execPath, [program], { cwd: PROJECT, signal: stopping })
+  return JSON.parse(stdout)
+}
+
 /**
  * Builds the Worker as for production, into the data folder: what serves from there is not touched when somebody
  * builds again in this checkout.
@@ -50,18 +63,17 @@ export async function buildWorker(dataFolder: string, stopping: AbortSignal): Pr
   const assets = path.join(folder, 'assets')
   await rm(folder, { recursive: true, force: true })
   await mkdir(folder, { recursive: true })
-  const how = { cwd: PROJECT, signal: stopping }
   const dist = path.join(PROJECT, 'dist')
   await mkdir(dist, { recursive: true })
   const unlock = await lock(dist, BUILD_PATIENCE)
   try {
     const { file, args, env } = wrangler('deploy', '--dry-run', '--config', CONFIG, '--outdir', bundle)
-    const [options] = await Promise.all([
-      run(process.execPath, [path.join(import.meta.dirname, 'worker-options.ts')], how),
-      run(file, args, { ...how, env: { ...env, NO_COLOR: '1' } }),
+    const [settings] = await Promise.all([
+      readSettings(stopping),
+      run(file, args, { cwd: PROJECT, signal: stopping, env: { ...env, NO_COLOR: '1' } }),
     ])
     await cp(path.join(dist, 'assets'), assets, { recursive: true })
-    return { bundle, assets, options: JSON.parse(options.stdout) }
+    return { bundle, assets, ...settings }
   } catch (error) {
     const said = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : String(error)
     throw new Sentence(`The Worker cannot be built:\n${said}`)

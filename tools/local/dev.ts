@@ -3,7 +3,8 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { wrangler } from './build.ts'
+import { readSettings, wrangler } from './build.ts'
+import { EVERY_MINUTE, startClock } from './cron.ts'
 import { greeting } from './greeting.ts'
 import { type Lifecycle, live } from './lifecycle.ts'
 import { type Options, PROJECT, readOptions } from './options.ts'
@@ -14,8 +15,11 @@ import { announce, type Bindings, marker, secretFolder, startDatabase, takeFolde
 await live(async (lifecycle) => {
   const options = readOptions(process.env)
   await takeFolder(options, lifecycle)
-  const bindings = await startDatabase(options, lifecycle)
+  const steps = [startDatabase(options, lifecycle), readSettings(lifecycle.stopping)] as const
+  lifecycle.onStop(() => Promise.allSettled(steps))
+  const [bindings, { crons }] = await Promise.all(steps)
   await startWrangler(options, bindings, lifecycle)
+  startClock(crons, options.cronSeconds, (due) => trigger(options.port, due), lifecycle)
   await announce(options, bindings, lifecycle)
   console.log(greeting(options.port))
 })
@@ -62,6 +66,13 @@ async function startWrangler(
   })
   while (child.exitCode === null && child.signalCode === null && !(await answers(port))) await sleep(100)
   if (child.exitCode !== null || child.signalCode !== null) throw new Sentence('wrangler dev did not start.')
+}
+
+/** `wrangler dev` does not fire crons by itself, but does when it is asked to. */
+async function trigger(port: number, due: Date): Promise<void> {
+  const query = new URLSearchParams({ cron: EVERY_MINUTE, time: String(due.getTime()) })
+  const response = await fetch(`http://127.0.0.1:${port}/cdn-cgi/local/scheduled?${query}`)
+  if (!response.ok) throw new Error(await response.text())
 }
 
 /** Signals the whole process group. */

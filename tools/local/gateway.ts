@@ -7,8 +7,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { AnswerTooLarge } from './gateway/exchange.ts'
-import { Pool } from './gateway/pool.ts'
-import { Refused, readBody, readJob, readLogin, writeError, writeResults } from './gateway/request.ts'
+import { Caller, Pool } from './gateway/pool.ts'
+import { loginReader, Refused, readBody, readJob, writeError, writeResults } from './gateway/request.ts'
 import { shut, tunnel } from './gateway/tunnel.ts'
 import { parseUpstream } from './gateway/upstream.ts'
 import { listen } from './ports.ts'
@@ -53,7 +53,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const upstream = parseUpstream(options.upstream)
   const max = options.maxConnections ?? MAX_CONNECTIONS
   const pool = new Pool(upstream, max, options.waitTimeout)
-  const active = new Set<AbortController>()
+  const readLogin = loginReader(upstream)
+  const active = new Set<Caller>()
   const tunnels = new Map<WebSocket, Promise<void>>()
   let closing = false
 
@@ -70,18 +71,17 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   server.requestTimeout = 60_000
 
   async function sql(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const gone = new AbortController()
-    active.add(gone)
+    const caller = new Caller()
+    active.add(caller)
     response.once('close', () => {
-      active.delete(gone)
-      if (!response.writableFinished) gone.abort()
+      active.delete(caller)
+      if (!response.writableFinished) caller.leave()
     })
     try {
-      const login = readLogin(request, upstream)
+      const login = readLogin(request)
       const job = readJob(request, await readBody(request))
-      const session = await pool.acquire(login, gone.signal)
-      const stop = () => session.cancel()
-      gone.signal.addEventListener('abort', stop)
+      const session = await pool.acquire(login, caller)
+      caller.whenGone(() => session.cancel())
       try {
         answer(response, 200, writeResults(job, await session.run(job.statements, job.begin)))
       } catch (error) {
@@ -89,7 +89,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         await session.cancel()
         throw new Refused(507, error.message)
       } finally {
-        gone.signal.removeEventListener('abort', stop)
+        caller.whenGone(undefined)
         void pool.release(session)
       }
     } catch (error) {
@@ -122,7 +122,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     close: async () => {
       closing = true
       const closed = new Promise((resolve) => server.close(resolve))
-      for (const gone of active) gone.abort()
+      for (const caller of active) caller.leave()
       for (const webSocket of tunnels.keys()) shut(webSocket, 1001, 'The gateway is closing')
       await Promise.all([pool.close(), ...tunnels.values()])
       server.closeAllConnections()

@@ -12,19 +12,28 @@ export interface Options {
   dataFolder: string
   /** A Postgres to use instead of the embedded one. */
   databaseUrl: URL | undefined
+  /** How often the cron trigger of the Worker fires. */
+  cronSeconds: number
 }
 
 /** @throws Sentence about the first variable that makes no sense */
 export function readOptions(env: NodeJS.ProcessEnv): Options {
-  const { PORT = '8787', EDGERUN_DATA = '.edgerun', DATABASE_URL = '' } = env
+  const { PORT = '8787', EDGERUN_DATA = '.edgerun', DATABASE_URL = '', EDGERUN_CRON_SECONDS = '60' } = env
   const port = Number(PORT)
   if (!/^\d+$/.test(PORT) || port < 1 || port > 65_535) {
     throw new Sentence(`PORT is ${PORT}, which is no port: set it to a number from 1 to 65535.`)
+  }
+  const cronSeconds = Number(EDGERUN_CRON_SECONDS)
+  if (!/^\d+$/.test(EDGERUN_CRON_SECONDS) || cronSeconds < 1 || cronSeconds > 86_400) {
+    throw new Sentence(
+      `EDGERUN_CRON_SECONDS is ${EDGERUN_CRON_SECONDS}, which is no number of seconds: set it to one from 1 to 86400.`,
+    )
   }
   return {
     port,
     dataFolder: path.resolve(PROJECT, EDGERUN_DATA || '.edgerun'),
     databaseUrl: DATABASE_URL === '' ? undefined : readDatabaseUrl(DATABASE_URL),
+    cronSeconds,
   }
 }
 

@@ -1,5 +1,6 @@
 /** `npm start`: the tracker as in production, on this machine. */
 import { buildWorker } from './build.ts'
+import { startClock } from './cron.ts'
 import { greeting } from './greeting.ts'
 import { live } from './lifecycle.ts'
 import { readOptions } from './options.ts'
@@ -18,6 +19,7 @@ await live(async (lifecycle) => {
   const [bindings, build, { runWorker }] = await Promise.all(steps)
   const worker = await runWorker(build, { ...options, bindings })
   lifecycle.onStop(() => worker.stop())
+  startClock(build.crons, options.cronSeconds, worker.scheduled, lifecycle)
   await announce(options, bindings, lifecycle)
   console.log(greeting(options.port))
 })

@@ -3,6 +3,7 @@ import { readdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
 import type { Build } from './build.ts'
+import { EVERY_MINUTE } from './cron.ts'
 import { type Bindings, marker } from './stack.ts'
 
 const MODULE_TYPES: Record<string, 'ESModule' | 'CompiledWasm' | 'Text' | 'Data'> = {
@@ -15,8 +16,17 @@ const MODULE_TYPES: Record<string, 'ESModule' | 'CompiledWasm' | 'Text' | 'Data'
   '.bin': 'Data',
 }
 
+const WORKER = 'edgerun'
+
 /** What the file that stands before the Worker is called. */
 const ENTRY = 'local-entry.js'
+
+/** A Worker that runs. */
+export interface LocalWorker {
+  /** Has it do what is due at a time. */
+  scheduled(due: Date): Promise<void>
+  stop(): Promise<void>
+}
 
 /**
  * Runs a build on workerd, on one port of 127.0.0.1.
@@ -28,7 +38,7 @@ const ENTRY = 'local-entry.js'
 export async function runWorker(
   build: Build,
   { port, dataFolder, bindings }: { port: number; dataFolder: string; bindings: Bindings },
-): Promise<{ stop(): Promise<void> }> {
+): Promise<LocalWorker> {
   // Miniflare 5 refuses the rules by which wrangler has told modules apart: the bundle is sorted already.
   const { modulesRules: _, assets, ...options } = build.options
   if (assets === undefined) throw new Error('wrangler.toml has no [assets]')
@@ -49,7 +59,7 @@ export async function runWorker(
       workers: [
         {
           ...options,
-          name: 'edgerun',
+          name: WORKER,
           modulesRoot: build.bundle,
           modules: await modulesOf(build.bundle),
           bindings: { ...options.bindings, ...bindings },
@@ -73,7 +83,14 @@ export async function runWorker(
     }
   }
   await miniflare.ready
-  return { stop: () => miniflare.dispose() }
+  return {
+    scheduled: async (scheduledTime) => {
+      const worker = await miniflare.getWorker(WORKER)
+      const { outcome } = await worker.scheduled({ scheduledTime, cron: EVERY_MINUTE })
+      if (outcome !== 'ok') throw new Error(`its outcome is ${outcome}`)
+    },
+    stop: () => miniflare.dispose(),
+  }
 }
 
 /** All modules of the bundle, the entry first, which is what makes it the main one. */
@@ -96,6 +113,16 @@ export * from './index.js'
 
 const STATIC = new Set(${JSON.stringify([...names])})
 
+// Whoever calls hears only that it has failed.
+async function scheduled(...args) {
+  try {
+    await worker.scheduled(...args)
+  } catch (error) {
+    console.error(error)
+    throw error
+  }
+}
+
 function first(url) {
   const start = url.indexOf('/', url.indexOf('//') + 2) + 1
   const length = url.slice(start).search(/[/?#]/)
@@ -104,6 +131,7 @@ function first(url) {
 
 export default {
   ...worker,
+  ...(worker.scheduled && { scheduled }),
   async fetch(request, env, context) {
     if ((request.method === 'GET' || request.method === 'HEAD') && STATIC.has(first(request.url))) {
       const response = await env.LOCAL_ASSETS.fetch(request)

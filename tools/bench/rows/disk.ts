@@ -2,7 +2,7 @@
 import type pg from 'pg'
 import type { Row } from '../bench.ts'
 import { batches, metricNames, mlflowTail, rowsBody } from '../points.ts'
-import { openPool, sizeOf } from '../postgres.ts'
+import { sizeOf } from '../postgres.ts'
 
 export const disk: Row = {
   name: 'disk',
@@ -13,7 +13,7 @@ export const disk: Row = {
     const load = { seconds: 60, pointsPerCall: 1_000 }
     const bodies = many.map(rowsBody)
     const tails = many.slice(0, bench.pick(4, 25)).map(mlflowTail)
-    const own = await grown(openPool(bench, edgerun.databaseUrl), async () =>
+    const own = await grown(edgerun.database, async () =>
       edgerun.ingest(bench, { ...load, bodies, runs: await edgerun.createRuns(4) }),
     )
     const theirs = await grown(mlflow.database, async () =>

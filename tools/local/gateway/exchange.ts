@@ -1,14 +1,10 @@
 /** One exchange with Postgres over a connection of `pg`: a statement, or a batch of them as one transaction. */
 import type { Connection, Submittable } from 'pg'
+import { copyFail, extendedQueries, FLUSH, type Statement, SYNC } from './messages.ts'
+import { RESET } from './reset.ts'
 
 /** The most that an answer may hold, in bytes of its values as Postgres sends them. Neon's own limit. */
 export const MAX_ANSWER = 10 * 1024 * 1024
-
-/** A statement as the driver sends it: parameters are text, and Postgres infers their types. */
-export interface Statement {
-  query: string
-  params: (string | null)[]
-}
 
 /** A column of a result, in the words of `pg`. */
 interface Field {
@@ -32,14 +28,27 @@ export interface Result {
 
 export class AnswerTooLarge extends Error {}
 
+/** What ends every exchange that may be followed by the reset at once. */
+const END = Buffer.concat([SYNC, RESET])
+
+const COMMIT = extendedQueries([{ query: 'commit', params: [] }], END)
+
+/** Postgres takes what follows a COPY from its client for the data. Functions cannot do that. */
+const MAY_COPY = /copy/i
+
 /**
  * Sends all statements without waiting for the answer of each. In a batch, `begin` and the statements go together
  * and COMMIT follows when all their results are in: sent along with them, it could be done before it is known that
  * the answer is too large, and a batch that is refused must have done nothing. `pg` calls the `handle…` methods.
+ *
+ * The reset of the session goes out in the same write as the end of the exchange: Postgres answers first and resets
+ * then, without having to be woken a second time.
  */
 export class Exchange implements Submittable {
   /** Settles with one result a statement. */
   readonly done: Promise<Result[]>
+  /** Whether the reset of the session is on its way. */
+  resetSent = false
   readonly #statements: Statement[]
   readonly #begin: string | undefined
   readonly #results: Result[] = []
@@ -62,12 +71,12 @@ export class Exchange implements Submittable {
   }
 
   submit(connection: Connection): void {
-    connection.stream.cork()
-    if (this.#begin !== undefined) send(connection, { query: this.#begin, params: [] })
-    for (const statement of this.#statements) send(connection, statement)
-    if (this.#begin === undefined) connection.sync()
-    else connection.flush()
-    connection.stream.uncork()
+    if (this.#begin !== undefined) {
+      write(connection, extendedQueries([{ query: this.#begin, params: [] }, ...this.#statements], FLUSH))
+      return
+    }
+    this.resetSent = !this.#statements.some(({ query }) => MAY_COPY.test(query))
+    write(connection, extendedQueries(this.#statements, this.resetSent ? END : SYNC))
   }
 
   handleRowDescription({ fields }: { fields: Field[] }): void {
@@ -99,11 +108,9 @@ export class Exchange implements Submittable {
     this.#current = emptyResult()
     this.#completed += 1
     if (this.#begin === undefined || this.#failed || this.#completed !== this.#statements.length + 1) return
-    connection.stream.cork()
-    send(connection, { query: 'commit', params: [] })
-    connection.sync()
-    connection.stream.uncork()
+    write(connection, COMMIT)
     this.#committed = true
+    this.resetSent = true
   }
 
   handleReadyForQuery(): void {
@@ -112,7 +119,7 @@ export class Exchange implements Submittable {
 
   handleError(error: Error, connection: Connection): void {
     // Postgres passes over everything up to a Sync, and a batch has not sent its own yet.
-    if (this.#begin !== undefined && !this.#committed && connection.stream.writable) connection.sync()
+    if (this.#begin !== undefined && !this.#committed) write(connection, SYNC)
     this.#fail(error)
   }
 
@@ -124,10 +131,10 @@ export class Exchange implements Submittable {
     this.#reject(error)
   }
 
-  handleCopyInResponse(connection: Connection & { sendCopyFail(message: string): void }): void {
-    connection.sendCopyFail('COPY FROM STDIN has no data here')
-    // While it waits for data Postgres throws a Sync away.
-    connection.sync()
+  handleCopyInResponse(connection: Connection): void {
+    write(connection, copyFail('COPY FROM STDIN has no data here'))
+    // While it waits for data Postgres throws a Sync away. A batch sends its own when it hears of the error.
+    if (this.#begin === undefined) write(connection, SYNC)
   }
 
   handleCopyData(): void {}
@@ -137,10 +144,7 @@ export class Exchange implements Submittable {
 
 const emptyResult = (): Result => ({ command: '', rowCount: null, fields: [], rows: [], rowAsArray: true })
 
-function send(connection: Connection, { query, params }: Statement): void {
-  // The last argument of each belongs to an older `pg`, and to its types.
-  connection.parse({ name: '', text: query, types: [] }, true)
-  connection.bind({ values: params }, true)
-  connection.describe({ type: 'P' }, true)
-  connection.execute(null, true)
+function write({ stream }: Connection, bytes: Buffer): void {
+  // The end of a connection is told to whoever waits for an answer.
+  if (stream.writable) stream.write(bytes)
 }

@@ -1,6 +1,8 @@
 /** Warm sessions by who is logged in, with one maximum over all of them. */
 import pg from 'pg'
-import { Exchange, type Result, type Statement } from './exchange.ts'
+import { Exchange, type Result } from './exchange.ts'
+import type { Statement } from './messages.ts'
+import { Reset } from './reset.ts'
 import { type CancelKey, CONNECT_TIMEOUT, cancel, type Upstream } from './upstream.ts'
 
 /** How long a request waits for a session, when nothing else is said, in milliseconds. */
@@ -17,6 +19,8 @@ const RESET_TIMEOUT = 5_000
 
 /** Whom Postgres is asked to let in. */
 export interface Login {
+  /** The same for the same of all below, and only then. */
+  key: string
   user: string
   password: string
   database: string
@@ -30,8 +34,24 @@ export class PoolBusy extends Error {
   readonly severity = 'FATAL'
 }
 
+/** Who waits for an answer, and what it means that nobody does any more. */
+export class Caller {
+  gone = false
+  #onGone: (() => void) | undefined
+
+  /** Replaces what was to be done. */
+  whenGone(act: (() => void) | undefined): void {
+    this.#onGone = act
+  }
+
+  leave(): void {
+    if (this.gone) return
+    this.gone = true
+    this.#onGone?.()
+  }
+}
+
 interface Waiter {
-  key: string
   login: Login
   resolve: (session: Session) => void
   reject: (error: Error) => void
@@ -45,8 +65,8 @@ export class Session {
   doomed = false
   readonly #client: pg.Client
   readonly #upstream: Upstream
-  /** Whether no transaction is open. */
-  #clean = true
+  /** Follows on what runs, or has run last. */
+  #reset = new Reset()
   #cancelKey: CancelKey | undefined
 
   private constructor(key: string, client: pg.Client, upstream: Upstream) {
@@ -56,9 +76,10 @@ export class Session {
   }
 
   /** @param onLost called once when the connection is lost while nobody uses it, or later */
-  static async open(key: string, login: Login, upstream: Upstream, onLost: (session: Session) => void) {
+  static async open(login: Login, upstream: Upstream, onLost: (session: Session) => void) {
+    const { key, ...who } = login
     const client = new pg.Client({
-      ...login,
+      ...who,
       // A function, so that `pg` never looks for a password of its own when this one is empty.
       password: () => login.password,
       host: upstream.host,
@@ -84,28 +105,23 @@ export class Session {
   }
 
   /** Runs one statement, or several as one transaction. */
-  async run(statements: Statement[], begin?: string): Promise<Result[]> {
-    this.#clean = false
-    const results = await this.#client.query(new Exchange(statements, begin)).done
-    this.#clean = this.#client.getTransactionStatus() === 'I'
-    return results
+  run(statements: Statement[], begin?: string): Promise<Result[]> {
+    const exchange = new Exchange(statements, begin)
+    this.#reset = new Reset(() => exchange.resetSent)
+    this.#client.query(exchange)
+    this.#client.query(this.#reset)
+    return exchange.done
   }
 
-  /** Puts the session into the state of a fresh one, or ends it. */
+  /** Waits until the session is in the state of a fresh one, or ends it. */
   async reset(): Promise<void> {
     if (this.doomed) return this.end()
-    try {
-      // After a failure it is not known yet whether a transaction is open; without one this is a mere warning.
-      if (!this.#clean) await this.#quietly('rollback')
-      await this.#quietly('discard all')
-    } catch {
-      await this.end()
-    }
-  }
-
-  #quietly(text: string) {
-    const query = { text, query_timeout: RESET_TIMEOUT }
-    return this.#client.query(query)
+    const timer = setTimeout(() => this.end(), RESET_TIMEOUT)
+    const isClean = async (reset: Reset) => (await reset.done) && this.#client.getTransactionStatus() === 'I'
+    // What was sent before it was known that a transaction is left open has failed, or is a part of it.
+    const well = (await isClean(this.#reset)) || (await isClean(this.#client.query(new Reset())))
+    clearTimeout(timer)
+    if (!well) await this.end()
   }
 
   /** Stops the statement that runs, and ends the session. */
@@ -155,35 +171,33 @@ export class Pool {
   }
 
   /**
-   * Waits for a session.
+   * Gives a session, at once when one is free.
    *
    * @throws PoolBusy when none becomes free in time; what Postgres says when it does not let the login in
    */
-  acquire(login: Login, signal: AbortSignal): Promise<Session> {
-    const key = JSON.stringify([
-      login.user,
-      login.password,
-      login.database,
-      login.application_name,
-      login.options,
-    ])
+  acquire(login: Login, caller: Caller): Session | Promise<Session> {
+    // Whoever waits has been here before.
+    const mayTake = this.#waiting.length === 0 && !this.#closed && !caller.gone
+    return (mayTake ? this.#takeIdle(login.key) : undefined) ?? this.#wait(login, caller)
+  }
+
+  #wait(login: Login, caller: Caller): Promise<Session> {
     return new Promise((resolve, reject) => {
       const leave = (error: Error) => {
         const at = this.#waiting.indexOf(waiter)
         if (at >= 0) this.#waiting.splice(at, 1)
         waiter.reject(error)
       }
-      const onAbort = () => leave(new Error('The client went away'))
+      const onGone = () => leave(new Error('The client went away'))
       const timer = setTimeout(
         () => leave(new PoolBusy('No database connection became free in time')),
         this.#waitTimeout,
       )
       const settle = () => {
         clearTimeout(timer)
-        signal.removeEventListener('abort', onAbort)
+        caller.whenGone(undefined)
       }
       const waiter: Waiter = {
-        key,
         login,
         resolve: (session) => {
           settle()
@@ -195,8 +209,8 @@ export class Pool {
         },
       }
       if (this.#closed) return waiter.reject(new Error('The gateway is closing'))
-      if (signal.aborted) return onAbort()
-      signal.addEventListener('abort', onAbort)
+      if (caller.gone) return onGone()
+      caller.whenGone(onGone)
       this.#waiting.push(waiter)
       this.#serve()
     })
@@ -224,18 +238,19 @@ export class Pool {
 
   /** Gives idle sessions to those who wait, in order, and opens what is missing. */
   #serve(): void {
+    if (this.#waiting.length === 0) return
     const claimed = new Map<string, number>()
     for (const waiter of [...this.#waiting]) {
-      const at = this.#idle.findLastIndex(({ key }) => key === waiter.key)
-      const [session] = at < 0 ? [] : this.#idle.splice(at, 1)
+      const { key } = waiter.login
+      const session = this.#takeIdle(key)
       if (session !== undefined) {
         this.#waiting.splice(this.#waiting.indexOf(waiter), 1)
         waiter.resolve(session)
         continue
       }
-      const before = claimed.get(waiter.key) ?? 0
-      claimed.set(waiter.key, before + 1)
-      if (before < (this.#coming.get(waiter.key) ?? 0)) continue
+      const before = claimed.get(key) ?? 0
+      claimed.set(key, before + 1)
+      if (before < (this.#coming.get(key) ?? 0)) continue
       if (this.#full || this.#sessions.size + this.#connecting.size >= this.#max) {
         // All are taken. One that idles for another login makes room.
         const oldest = this.#idle.shift()
@@ -243,19 +258,24 @@ export class Pool {
         this.#sessions.delete(oldest)
         void oldest.end()
       }
-      const opening = this.#open(waiter).finally(() => {
+      const opening = this.#open(waiter.login).finally(() => {
         this.#connecting.delete(opening)
-        this.#count(waiter.key, -1)
+        this.#count(key, -1)
         this.#serve()
       })
       this.#connecting.add(opening)
-      this.#count(waiter.key, 1)
+      this.#count(key, 1)
     }
   }
 
-  async #open({ key, login }: Waiter): Promise<void> {
+  #takeIdle(key: string): Session | undefined {
+    const at = this.#idle.findLastIndex((session) => session.key === key)
+    return at < 0 ? undefined : this.#idle.splice(at, 1)[0]
+  }
+
+  async #open(login: Login): Promise<void> {
     try {
-      const session = await Session.open(key, login, this.#upstream, (lost) => this.#forget(lost))
+      const session = await Session.open(login, this.#upstream, (lost) => this.#forget(lost))
       if (this.#closed) return await session.end()
       this.#sessions.add(session)
       session.idleSince = Date.now()
@@ -264,7 +284,7 @@ export class Pool {
       const others = this.#sessions.size > 0 || this.#connecting.size > 1
       if (others && isTooMany(error)) return this.#makeDo()
       // Whoever has waited longest for such a session learns why there is none.
-      const at = this.#waiting.findIndex((waiter) => waiter.key === key)
+      const at = this.#waiting.findIndex((waiter) => waiter.login.key === login.key)
       const [waiter] = at < 0 ? [] : this.#waiting.splice(at, 1)
       waiter?.reject(error instanceof Error ? error : new Error(String(error)))
     }

@@ -1,6 +1,7 @@
 /** What comes in on `POST /sql`, in the words of Neon's driver, and what goes out. */
 import type { IncomingMessage } from 'node:http'
-import type { Result, Statement } from './exchange.ts'
+import type { Result } from './exchange.ts'
+import type { Statement } from './messages.ts'
 import type { Login } from './pool.ts'
 import { addressOf, type Upstream } from './upstream.ts'
 
@@ -36,22 +37,31 @@ function header(request: IncomingMessage, name: string): string | undefined {
   return Array.isArray(value) ? value[0] : value
 }
 
+/** Reads who asks, as `readLogin` does, and remembers the last one: as a rule they are all the same. */
+export function loginReader(upstream: Upstream): (request: IncomingMessage) => Login {
+  let last: { text: string; login: Login } | undefined
+  return (request) => {
+    const text = header(request, 'neon-connection-string')
+    if (text === undefined) throw new Refused(400, 'missing header neon-connection-string', '28000')
+    if (header(request, 'neon-raw-text-output') !== 'true') {
+      throw new Refused(400, 'this gateway gives raw text only: set neon-raw-text-output to true', '0A000')
+    }
+    if (last?.text !== text) last = { text, login: readLogin(text, upstream) }
+    return last.login
+  }
+}
+
 /**
- * Who asks, as `Neon-Connection-String` says. Its host is compared and never followed.
+ * Reads `Neon-Connection-String`. Its host is compared and never followed.
  *
  * @throws Refused when it is no Postgres URL with user, password and database, or leads elsewhere
  */
-export function readLogin(request: IncomingMessage, upstream: Upstream): Login {
-  const text = header(request, 'neon-connection-string')
-  if (text === undefined) throw new Refused(400, 'missing header neon-connection-string', '28000')
-  if (header(request, 'neon-raw-text-output') !== 'true') {
-    throw new Refused(400, 'this gateway gives raw text only: set neon-raw-text-output to true', '0A000')
-  }
+function readLogin(text: string, upstream: Upstream): Login {
   let url: URL
-  let login: Login
+  let who: Omit<Login, 'key'>
   try {
     url = new URL(text)
-    login = {
+    who = {
       user: decodeURIComponent(url.username),
       password: decodeURIComponent(url.password),
       database: decodeURIComponent(url.pathname.slice(1)),
@@ -62,17 +72,18 @@ export function readLogin(request: IncomingMessage, upstream: Upstream): Login {
   if (!/^postgres(ql)?:$/.test(url.protocol)) throw new Refused(400, 'incorrect scheme', '28000')
   // In the start-up message a NUL ends a name.
   if (/%00/.test(text)) throw new Refused(400, 'invalid connection string', '28000')
-  if (login.user === '') throw new Refused(400, 'missing username', '28000')
-  if (login.database === '') throw new Refused(400, 'missing database name', '28000')
+  if (who.user === '') throw new Refused(400, 'missing username', '28000')
+  if (who.database === '') throw new Refused(400, 'missing database name', '28000')
   const { host, port } = addressOf(url)
   if (host !== upstream.host || port !== upstream.port) {
     throw new Refused(400, 'the connection string leads to another server than this gateway does', '28000')
   }
   for (const name of ['application_name', 'options'] as const) {
     const value = url.searchParams.get(name)
-    if (value !== null) login[name] = value
+    if (value !== null) who[name] = value
   }
-  return login
+  const { user, password, database, application_name, options } = who
+  return { ...who, key: JSON.stringify([user, password, database, application_name, options]) }
 }
 
 /** A body of `POST /sql`, and how to open its transaction when it is a batch. */
@@ -142,16 +153,24 @@ function readParam(value: unknown): string | null {
  *
  * @throws Refused with 413 when it is longer
  */
-export async function readBody(request: IncomingMessage): Promise<string> {
+export function readBody(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = []
   let length = 0
-  for await (const chunk of request) {
-    length += chunk.length
-    // Read to its end all the same: workerd sends its next request on this connection, behind what is left of this one.
-    if (length <= MAX_REQUEST) chunks.push(chunk)
-  }
-  if (length > MAX_REQUEST) throw new Refused(413, `request is too large (max is ${MAX_REQUEST} bytes)`)
-  return Buffer.concat(chunks).toString()
+  return new Promise((resolve, reject) => {
+    request.on('data', (chunk: Buffer) => {
+      length += chunk.length
+      // Read to its end all the same: workerd sends its next request on this connection, behind what is left of this.
+      if (length <= MAX_REQUEST) chunks.push(chunk)
+    })
+    request.once('end', () => {
+      if (length <= MAX_REQUEST) resolve(Buffer.concat(chunks).toString())
+      else reject(new Refused(413, `request is too large (max is ${MAX_REQUEST} bytes)`))
+    })
+    request.once('error', reject)
+    request.once('close', () => {
+      if (!request.complete) reject(new Error('The client went away'))
+    })
+  })
 }
 
 /** The answer to a job, as JSON. */
