@@ -127,6 +127,8 @@ CREATE FUNCTION log_points(
   OUT stored bigint, OUT due bigint[]
 )
 LANGUAGE plpgsql
+-- Left to itself, Postgres plans some of the statements anew each time, for arrays of just this length.
+SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
 declare
