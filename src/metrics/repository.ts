@@ -128,11 +128,10 @@ export class MetricRepository {
   }
 
   /**
-   * Series whose waiting chunks are worth merging, those with the most of them first: there is enough for one that is
-   * `full`, or too many, or the newest is five minutes old; a single one that is an hour old is sealed as it is. Those
-   * that got nothing for so long are `quiet`.
+   * Series whose waiting chunks are to be merged, those with the most of them first: there are `many`, or nothing has
+   * come for five minutes, and after an hour also if there is but one, which is sealed as it is then (`quiet`).
    */
-  due(full: number, points: number) {
+  due(many: number, points: number) {
     return this.#db.execute<{ series_id: string; quiet: boolean }>(sql`
       with waiting as (
         select series_id, count(*) as chunks, sum(count) as points,
@@ -143,7 +142,7 @@ export class MetricRepository {
       due as (
         select series_id, age > 3_600_000 as quiet, sum(points) over (order by chunks desc, series_id) as total, points
         from waiting
-        where chunks > 1 and (points >= ${full}::int or chunks >= 64 or age > 300_000) or age > 3_600_000
+        where chunks >= ${many}::int or chunks > 1 and age > 300_000 or age > 3_600_000
       )
       select series_id, quiet from due where total <= ${points}::int or total = points`)
   }

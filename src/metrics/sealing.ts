@@ -10,11 +10,13 @@ import { MetricRepository, type WaitingRow } from './repository.ts'
 
 /**
  * A chunk of FULL points or more stays as it is. One of less than SMALL, which charts have to open, is merged soon after
- * it came; what lies between is left to cron, so that a job that sends much at a time does not have it read at once.
+ * it came. What lies between waits until MANY of a series do or it is quiet: while a job sends much at a time, the
+ * database has better things to do than to read it all again.
  */
 const FULL = 4096
 const MOST = 2 * FULL
-const SMALL = 512
+const SMALL = 256
+const MANY = 256
 
 /** What one pass reads at most: an answer of the database holds 10 MiB, and a point may take 33 bytes of it. */
 const POINTS_OF_PASS = 200_000
@@ -47,7 +49,7 @@ export async function sealAll(db: Database): Promise<void> {
   const metrics = new MetricRepository(db.http)
   const done = { series: 0, chunks: 0, made: 0 }
   for (let pass = 0; pass < PASSES; pass++) {
-    const { rows: due } = await db.single(metrics.due(FULL, POINTS_OF_PASS))
+    const { rows: due } = await db.single(metrics.due(MANY, POINTS_OF_PASS))
     if (due.length === 0) break
     const { rows } = await db.single(
       metrics.waiting(

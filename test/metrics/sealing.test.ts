@@ -98,19 +98,29 @@ describe('after a call', () => {
 })
 
 describe('cron', () => {
-  it('waits until there is enough for a full chunk, until there are many, or until nothing has come for five minutes', async () => {
+  it('waits until nothing has come for five minutes', async () => {
     const run = await newRun()
     await logSteps(run, 0, 1_000)
     await logSteps(run, 1_000, 2_000)
-    await tracker.seal(4)
-    expect(await counts(run)).toEqual([1_000, 1_000])
     await logSteps(run, 2_000, 4_500)
-    await tracker.seal(0)
+    await tracker.seal(4)
+    expect(await counts(run)).toEqual([1_000, 1_000, 2_500])
+    await tracker.seal(2)
     expect(await chunks(run)).toEqual([{ first_step: '0', count: 4_500, sealed: true }])
     await logSteps(run, 4_500, 4_600)
     await logSteps(run, 4_600, 4_700)
     await tracker.seal(6)
     expect(await counts(run)).toEqual([4_500, 200])
+  })
+
+  it('does not wait when there are many', async () => {
+    const run = await newRun()
+    for (let call = 0; call < 255; call++) await logSteps(run, call * 512, (call + 1) * 512)
+    await tracker.seal(0)
+    expect((await chunks(run)).length).toBe(255)
+    await logSteps(run, 255 * 512, 256 * 512)
+    await tracker.seal(0)
+    expect(await counts(run)).toEqual(Array(16).fill(8_192))
   })
 
   it('seals what is left of a series after an hour', async () => {

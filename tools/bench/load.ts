@@ -17,7 +17,7 @@ export interface Shot {
 /**
  * Lets writers send one call after another until the time is over or there are no more.
  *
- * @param background waits for the work that they leave behind, of which the CPU time is counted with theirs
+ * @param background does the work that they leave behind: when the time is over, but its CPU time is counted with theirs
  */
 export async function drive(
   bench: Bench,
