@@ -2,7 +2,7 @@
 
 import { viewOf } from '../metrics/chunk.ts'
 import type { Columns, PlacedPoint, Step } from '../metrics/columns.ts'
-import { comparePoints, exact, pickPoints, rangeOf } from '../metrics/columns.ts'
+import { comparePoints, pickPoints, rangeOf } from '../metrics/columns.ts'
 import { mergeNodes, NODE_BYTES, type Node, nodeOf, nodesOf, readNode } from '../metrics/node.ts'
 
 /** By time, then step: the order of points where the axis is time. */
@@ -96,6 +96,3 @@ function timeNodeOf(points: Columns): Node {
   }
   return { ...node, first, last }
 }
-
-/** An int64 of the database as part of a scale. */
-export const toRange = (text: string): Step => exact(BigInt(text))

@@ -64,19 +64,27 @@ function valueText(value: number): string {
   return Object.is(value, -0) ? '-0.0' : String(value)
 }
 
-let minute = Number.NaN
-let minuteText = ''
+const DAY = 86_400_000
+const HOUR = 3_600_000
+const MINUTE = 60_000
 
-/** ISO 8601 in UTC with milliseconds. Points follow each other closely: the part down to the minute is mostly known. */
+/** The day that was last written. No more than a memory: what `isoTime` gives does not depend on it. */
+let day = Number.NaN
+let dayText = ''
+
+/** ISO 8601 in UTC with milliseconds, in a tenth of the time of `toISOString`: points are many, and their days few. */
 export function isoTime(time: number): string {
-  const start = Math.floor(time / 60_000) * 60_000
-  if (start !== minute) {
-    minute = start
-    minuteText = new Date(start).toISOString().slice(0, -7)
+  const start = Math.floor(time / DAY) * DAY
+  if (start !== day) {
+    day = start
+    dayText = new Date(start).toISOString().slice(0, -13)
   }
-  const milliseconds = time - start
-  const seconds = Math.floor(milliseconds / 1_000)
-  return `${minuteText}${String(seconds).padStart(2, '0')}.${String(milliseconds % 1_000).padStart(3, '0')}Z`
+  const rest = time - start
+  const hours = Math.floor(rest / HOUR)
+  const minutes = Math.floor((rest % HOUR) / MINUTE)
+  // hhmmssmmm with all its zeros, behind a 1.
+  const digits = String(1e9 + hours * 1e7 + minutes * 1e5 + (rest % MINUTE))
+  return `${dayText}${digits.slice(1, 3)}:${digits.slice(3, 5)}:${digits.slice(5, 7)}.${digits.slice(7)}Z`
 }
 
 export const seriesSummary = (row: SeriesRow) => {

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { Chart } from '../support/m4.ts'
 import { logger, newRun as newRunOf, UNKNOWN } from '../support/runs.ts'
-import { newTracker, type Problem, type Tracker } from '../support/tracker.ts'
+import { newTracker, type Problem, roundTrips, type Tracker } from '../support/tracker.ts'
 
 let tracker: Tracker
 beforeAll(async () => {
@@ -202,6 +202,40 @@ describe('GET /charts', () => {
       new Set([100]),
     )
     expect((await chart(`${query}&runs=${UNKNOWN}`)).status).toBe(422)
+  })
+})
+
+describe('round trips of a chart', () => {
+  it('are one more for what one answer of the database cannot hold', async () => {
+    const runs = [await newRun(), await newRun(), await newRun()]
+    const names = Array.from({ length: 20 }, (_, i) => `m${i}`)
+    const { series } = ramp('', 0, 19_999)
+    for (const run of runs) {
+      for (const name of names) await log(run, { series: series.map((columns) => ({ ...columns, name })) })
+    }
+    const query = (buckets: number) =>
+      `runs=${runs}&${names.map((name) => `names=${name}`).join('&')}&buckets=${buckets}`
+    const trips = async (buckets: number) => {
+      const before = roundTrips()
+      const { body } = await chart(query(buckets))
+      const totals = counts(body).map((count) => count.reduce((sum, one) => sum + one, 0))
+      expect([body.series.length, new Set(totals)]).toEqual([60, new Set([20_000])])
+      return [body.bits, roundTrips() - before]
+    }
+    // Nodes do for buckets of 1,024 steps; of 32 steps all points are read, 160 KB a series.
+    expect(await trips(30)).toEqual([10, 1])
+    expect(await trips(4_000)).toEqual([5, 2])
+  })
+
+  it('are two where the axis is time, the second for points around the ends of buckets', async () => {
+    const run = await newRun()
+    const { series } = ramp('a', 0, 9_999)
+    const timestamps = Array.from({ length: 10_000 }, (_, i) => 1_790_000_000_000 + i * 1_000)
+    await log(run, { series: series.map((columns) => ({ ...columns, timestamps })) })
+    const before = roundTrips()
+    const { body } = await chart(`runs=${run}&names=a&x=time&buckets=10`)
+    expect(roundTrips() - before).toBe(2)
+    expect(counts(body)[0]?.reduce((sum, one) => sum + one, 0)).toBe(10_000)
   })
 })
 
