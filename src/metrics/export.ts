@@ -1,6 +1,6 @@
 import { log } from '../http/log.ts'
 import type { PlacedPoint } from './columns.ts'
-import { isoTime, pointText } from './wire.ts'
+import { isoTime, pointText, textOf } from './wire.ts'
 
 /** Points held in memory at a time while a history streams. */
 export const EXPORT_PAGE = 20_000
@@ -36,7 +36,7 @@ export function exportPoints(
     },
     async pull(controller) {
       const kept = page.slice(0, EXPORT_PAGE)
-      if (kept.length > 0) controller.enqueue(encoder.encode(kept.map(line).join('')))
+      if (kept.length > 0) controller.enqueue(encoder.encode(textOf(kept, line)))
       const last = kept.at(-1)
       if (last === undefined || page.length <= EXPORT_PAGE) {
         controller.close()

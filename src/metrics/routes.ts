@@ -25,7 +25,7 @@ import { linesBody, pointsBody } from './openapi.ts'
 import { MAX_RANK, nameFault, readJson, readLines } from './points.ts'
 import { MetricRepository } from './repository.ts'
 import { sealSmall } from './sealing.ts'
-import { Point, pointText, SeriesSummary, seriesSummary } from './wire.ts'
+import { Point, pointText, SeriesSummary, seriesSummary, textOf } from './wire.ts'
 
 const tags = ['metrics']
 const params = z.object({ id: pathId('Run') })
@@ -187,7 +187,9 @@ export const metricRoutes = router()
       const points = pageOf(rows, range, pageSize)
       if (asPage) {
         const kept = page(c, points, limit, ({ step, value, time }) => [step, time, doubleBits(value)])
-        return c.body(`[${kept.map(pointText).join(',')}]`, 200, { 'Content-Type': JSON_TYPE })
+        return c.body(`[${textOf(kept, (point) => `,${pointText(point)}`).slice(1)}]`, 200, {
+          'Content-Type': JSON_TYPE,
+        })
       }
       // The one route that makes more than one trip: a whole history is longer than what one answer of the database,
       // or the memory of a Worker, can hold.
