@@ -158,15 +158,23 @@ begin
     order by call.name collate "C", call.rank
     for no key update of series
   ) as locked;
+  if cardinality(ids) is distinct from nullif(cardinality(names), 0) then
+    -- The run was deleted while we waited for it.
+    raise foreign_key_violation using constraint = 'series_run_id_runs_id_fk';
+  end if;
   if false = any (clear) then
     -- Only now: the statement that waited for the locks did not see what came while it waited.
     select array_agg(part.clear or not exists (
       select from chunks
       where chunks.series_id = part.id
         and chunks.last_step >= part.first_step and chunks.first_step <= part.last_step
+        -- A point with a time is there only if it is there at this time: of a series that is logged without steps, and
+        -- so all at step 0, no more is looked at than what came at the same time.
+        and (part.timed <> 1 or chunks.latest >= part.earliest and chunks.earliest <= part.latest)
     ) order by place)
     into clear
-    from unnest(ids, clear, first_steps, last_steps) with ordinality as part (id, clear, first_step, last_step, place);
+    from unnest(ids, clear, timed, first_steps, last_steps, earliests, latests) with ordinality
+      as part (id, clear, timed, first_step, last_step, earliest, latest, place);
   end if;
   insert into chunks (
     series_id, last_step, first_step, stride, earliest, latest, time_stride, arrived, count, node_bits, sealed,
@@ -218,7 +226,8 @@ begin
       where not call.clear
     ),
     reach as (
-      select id, array_agg(distinct step order by step) as steps, min(step) as first_step, max(step) as last_step
+      select id, array_agg(distinct step order by step) as steps, min(step) as first_step, max(step) as last_step,
+        bool_and(timed) as timed, min(time) as earliest, max(time) as latest
       from arrived group by id
     ),
     present as materialized (
@@ -226,6 +235,7 @@ begin
       from reach
       join chunks on chunks.series_id = reach.id
         and chunks.last_step >= reach.first_step and chunks.first_step <= reach.last_step
+        and (not reach.timed or chunks.latest >= reach.earliest and chunks.earliest <= reach.latest)
         -- Only where one of the steps lies in the chunk: more of them up to its end than before it begins.
         and case chunks.first_step when -9223372036854775808 then true else
           width_bucket(chunks.last_step, reach.steps) > width_bucket(chunks.first_step - 1, reach.steps) end

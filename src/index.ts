@@ -5,5 +5,6 @@ import { sealAll } from './metrics/sealing.ts'
 
 export default {
   fetch: app.fetch,
-  scheduled: (_controller, env, ctx) => sealAll(new Database(env, (promise) => ctx.waitUntil(promise))),
+  scheduled: ({ scheduledTime }, env, ctx) =>
+    sealAll(new Database(env, (promise) => ctx.waitUntil(promise)), new Date(scheduledTime)),
 } satisfies ExportedHandler<Env>

@@ -1,5 +1,6 @@
 /** Reads what a chart is made of, and puts it together. */
 import type { Database } from '../db/database.ts'
+import { invalid } from '../errors.ts'
 import { type ChunkRow, readChunk } from '../metrics/chunk.ts'
 import { toStep } from '../metrics/columns.ts'
 import { Buckets, readNodes, type Scale } from './buckets.ts'
@@ -30,10 +31,10 @@ export interface Chart {
 const POINTS_OF_TRIP = 200_000
 
 /**
- * One trip to the database; one more for each further 6 MiB that the chart is made of; and where the axis is time, more
+ * One trip to the database; one more for each further 8 MiB that the chart is made of; and where the axis is time, more
  * for the points around the ends of buckets, which no node knows.
  *
- * @throws TrackerError where a run does not exist
+ * @throws TrackerError where a run does not exist, or there are too many series
  */
 export async function readChart(db: Database, query: ChartQuery): Promise<Chart> {
   const charts = new ChartRepository(db.http)
@@ -41,6 +42,9 @@ export async function readChart(db: Database, query: ChartQuery): Promise<Chart>
   const [head] = rows
   if (head === undefined) throw new Error('A chart without a head')
   if (head.missing !== null) throw noSuchRuns(head.missing.split(','))
+  if (head.series > query.maxSeries) {
+    throw invalid([{ path: 'rank', message: `gives ${head.series} series; at most ${query.maxSeries}` }])
+  }
   const { bits, low, high } = head
   if (bits === null || low === null || high === null) return { head, scale: undefined, curves: [] }
   const scale = { byStep: query.x === 'step', bits, low: toStep(low), high: toStep(high) }
@@ -78,7 +82,13 @@ export async function readChart(db: Database, query: ChartQuery): Promise<Chart>
     const { rows } = await db.single(charts.parts(parts))
     for (const row of rows) curves.get(row.series_id)?.buckets.addPoints(readChunk(row))
   }
-  return { head, scale, curves: [...curves.values()] }
+  return { head, scale, curves: [...curves.values()].sort(byName) }
+}
+
+/** By run, name and rank, also where they came in several answers. */
+function byName({ series: a }: Curve, { series: b }: Curve): number {
+  if (a.run_id !== b.run_id) return a.run_id < b.run_id ? -1 : 1
+  return a.name === b.name ? a.rank - b.rank : a.name < b.name ? -1 : 1
 }
 
 const isOfSeries = <R extends Partial<ChartSeries>>(row: R): row is R & ChartSeries =>

@@ -8,8 +8,9 @@ import { AXES, type ChartQuery, MAX_BUCKETS } from './repository.ts'
 const MAX_RUNS = 100
 const MAX_NAMES = 20
 
-/** How many series a chart may have. */
+/** How many series a chart may have, and of how many it may give the mean. */
 export const MAX_SERIES = MAX_RUNS * MAX_NAMES
+const MAX_AVERAGED = 10 * MAX_SERIES
 
 /** How many characters of something unusable are told back. */
 const TOLD = 80
@@ -113,6 +114,7 @@ export function chartQuery(asked: z.infer<typeof ChartParameters>, version: stri
     to,
     since: sinceOf(asked.since),
     version,
+    maxSeries: rank === 'mean' ? MAX_AVERAGED : MAX_SERIES,
   }
 }
 

@@ -25,6 +25,8 @@ export interface ChartQuery {
   since: { bits: number; arrived: number } | undefined
   /** The version that the client has: nothing is read if it is still the same. */
   version: string | undefined
+  /** Nothing is read either if there are more series than this. */
+  maxSeries: number
 }
 
 /** Where the rest of a chart begins that one answer of the database could not hold. */
@@ -41,6 +43,8 @@ export interface ChartHead {
   missing: string | null
   /** Changes when a point comes or goes. */
   version: string
+  /** How many series the chart has. */
+  series: number
   /** Whether all runs have ended. */
   ended: boolean
   /** The database's clock, in epoch milliseconds. */
@@ -81,10 +85,10 @@ export interface ChunkPart {
 }
 
 /** More would not fit into the memory of a Worker: each has four points. */
-export const MAX_BUCKETS = 64_000
+export const MAX_BUCKETS = 32_000
 
-/** What one answer of the database may hold of a chart, in bytes before base64; Neon's limit is 10 MiB. */
-const MAX_ANSWER = 6 * 1024 * 1024
+/** What one answer of the database may hold of a chart, in bytes; Neon's limit is 10 MiB. */
+const MAX_ANSWER = 8 * 1024 * 1024
 
 /** Lazy statements for charts. They read; whatever is told of points comes from `metrics/`. */
 export class ChartRepository {
@@ -126,6 +130,7 @@ export class ChartRepository {
             select coalesce(bool_and(ended_at is not null), false) from runs
             where id = any(${sql.param(query.runs)}::uuid[])
           ) as ended,
+          (select count(*)::int from wanted) as series,
           (extract(epoch from now()) * 1000)::bigint as now,
           greatest(2, least(${query.buckets}::int, ${MAX_BUCKETS}::int / greatest((select count(*) from wanted), 1)))
             as buckets
@@ -135,6 +140,7 @@ export class ChartRepository {
           chunks.count, first_step, stride, earliest, latest, time_stride, steps, times, values, summary, node_bits, nodes
         from wanted join chunks on chunks.series_id = wanted.id
         where (select version from head) is distinct from ${query.version ?? null}::text
+          and (select series from head) <= ${query.maxSeries}::int
           ${rest === undefined ? sql`` : sql`and wanted.id > ${rest.afterSeries}::bigint`}
           ${within(query)}
       ),
@@ -167,10 +173,11 @@ export class ChartRepository {
       ),
       sized as (
         select series_id, sum(
-          case when chosen is not null then octet_length(chosen)
-          else 64 + octet_length(values) + coalesce(octet_length(steps), 0) + coalesce(octet_length(times), 0) end
+          -- What stands in each row, and bytes as base64.
+          350 + octet_length(name) + 1.4 * case when chosen is not null then octet_length(chosen)
+          else octet_length(values) + coalesce(octet_length(steps), 0) + coalesce(octet_length(times), 0) end
         ) as size
-        from shown group by series_id
+        from shown join wanted on wanted.id = series_id group by series_id
       ),
       -- As many series as fit into an answer, the first in any case. Of each all or nothing: between two answers its
       -- chunks may have been merged.
@@ -194,7 +201,7 @@ export class ChartRepository {
         select series_id, null, null, count, first_step, stride, earliest, latest, time_stride, steps, times, values, null
         from taken where chosen is null
       )
-      select head.missing, head.version, head.ended, head.now, scale.complete, scale.bits, scale.low, scale.high,
+      select head.missing, head.version, head.series, head.ended, head.now, scale.complete, scale.bits, scale.low, scale.high,
         (
           select max(series_id) filter (where fits) from fitting having count(*) filter (where not fits) > 0
         ) as rest_after,
@@ -209,8 +216,7 @@ export class ChartRepository {
         select wanted.id as series_id, wanted.run_id, wanted.name, wanted.rank, wanted.origin, piece.last_step, piece.id,
           encode(piece.nodes, 'base64') as nodes, ${CHUNK_COLUMNS}
         from piece join wanted on wanted.id = piece.series_id
-      ) as found on true
-      order by found.run_id, found.name collate "C", found.rank`)
+      ) as found on true`)
   }
 
   /** Points of sealed chunks, as rows that `readChunk` reads. */

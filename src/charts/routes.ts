@@ -1,10 +1,9 @@
 import { createRoute } from '@hono/zod-openapi'
-import { invalid } from '../errors.ts'
 import { router } from '../http/context.ts'
 import { finds, json, reads } from '../http/responses.ts'
 import { Buckets } from './buckets.ts'
 import { type Chart as ChartOfPoints, type Curve, readChart } from './chart.ts'
-import { ChartParameters, chartQuery, MAX_SERIES } from './query.ts'
+import { ChartParameters, chartQuery } from './query.ts'
 import { bucketColumns, Chart } from './wire.ts'
 
 /** How far back the next `since` looks, in milliseconds: longer than a call may take from its stamp to its commit. */
@@ -51,11 +50,6 @@ export const chartRoutes = router().openapi(
     if (head.version === query.version) return c.body(null, 304)
     const mean = asked.rank === 'mean'
     const curves = mean ? acrossRanks(chart) : chart.curves
-    if (curves.length > MAX_SERIES) {
-      throw invalid([
-        { path: 'rank', message: `gives ${curves.length} series; at most ${MAX_SERIES} a chart` },
-      ])
-    }
     return c.json(
       {
         x: query.x,

@@ -89,7 +89,8 @@ export function translate(error: unknown): unknown {
       'This is more than the database takes or sends in one piece: send or ask for less',
     )
   }
-  if (state === '57014') return unavailable('The database took too long to answer', error)
+  if (state === '57014' || state === '55P03')
+    return unavailable('The database took too long to answer', error)
   if (isPassing(error)) return unavailable('The database is away; try again', error)
   return error
 }

@@ -68,7 +68,8 @@ function inflated(request: Request): ReadableStream<Uint8Array> {
 /** Whether the body says that it is within the limit, and is not going to be inflated. */
 function isShort(request: Request): boolean {
   const length = request.headers.get('Content-Length')
-  return length !== null && Number(length) <= BODY_LIMIT && !request.headers.has('Content-Encoding')
+  if (request.headers.has('Content-Encoding') || request.headers.has('Transfer-Encoding')) return false
+  return length !== null && Number(length) <= BODY_LIMIT
 }
 
 /** In one piece: piece by piece, reading a body of 400 KB takes longer than parsing it. */

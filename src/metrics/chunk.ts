@@ -2,7 +2,7 @@
  * Chunks: how points lie in the database, as bytes that only this file, `node.ts` and the functions of the migration
  * `packed_points` know. All numbers are big-endian, as Postgres' own int8send() and float8send() have them.
  */
-import { type Columns, exact, rangeOf, type Step, toStep } from './columns.ts'
+import { type Columns, distance, exact, rangeOf, type Step, toStep } from './columns.ts'
 import { mergeNodes, NODE_BYTES, type Node, nodeOf, nodesOf, writeNode } from './node.ts'
 
 /** Points that become one row of `chunks`. */
@@ -46,7 +46,7 @@ export function toChunk(columns: Columns): Chunk {
     columns,
     all,
     stride,
-    stepWidth: stride === null ? widthOf(Number(all.last.step) - Number(all.first.step)) : 0,
+    stepWidth: stride === null ? widthOf(distance(all.first.step, all.last.step)) : 0,
     timeStride,
     timeWidth: timeStride === null ? widthOf(all.latest - all.earliest) : 0,
     nodeBits,
@@ -81,13 +81,13 @@ function strideOf(numbers: Step[]): number | null {
   return stride
 }
 
-/** Bytes that hold any offset up to `span`. A span that a double has rounded is far beyond all but the last. */
+/** Bytes that hold any offset up to `span`. */
 const widthOf = (span: number) => (span < 2 ** 8 ? 1 : span < 2 ** 16 ? 2 : span < 2 ** 32 ? 4 : 8)
 
 function nodeBitsOf({ count, first, last }: Node): number | null {
   if (count < 2 * POINTS_OF_NODE) return null
   let bits = 0
-  const ranges = () => Number(rangeOf(last.step, bits)) - Number(rangeOf(first.step, bits)) + 1
+  const ranges = () => distance(rangeOf(first.step, bits), rangeOf(last.step, bits)) + 1
   while (ranges() > count / POINTS_OF_NODE && bits < 62) bits += 1
   return bits
 }
@@ -123,11 +123,7 @@ function writeNumbers(view: DataView, start: number, numbers: Step[], base: Step
   if (width === 0) return
   for (let i = 0, at = start; i < numbers.length; i++, at += width) {
     const number = numbers[i] ?? 0
-    // Narrow ones are offsets, and a difference is small even where its two are bigints.
-    const offset =
-      typeof number === 'number' && typeof base === 'number'
-        ? number - base
-        : Number(BigInt(number) - BigInt(base))
+    const offset = distance(base, number)
     if (width === 8) view.setBigInt64(at, BigInt(number))
     else if (width === 4) view.setUint32(at, offset)
     else if (width === 2) view.setUint16(at, offset)
@@ -183,7 +179,7 @@ function readNumbers(base64: string | null, count: number, base: Step, stride: n
     2: (i: number) => view.getUint16(i * 2),
     4: (i: number) => view.getUint32(i * 4),
   }[width]
-  const isPlain = Number.isSafeInteger(Number(base) + 2 ** 32)
+  const isPlain = typeof base === 'number' && Number.isSafeInteger(base + 2 ** 32)
   for (let i = 0; i < count; i++) {
     if (read === undefined) numbers[i] = exact(view.getBigInt64(i * 8))
     else numbers[i] = isPlain ? Number(base) + read(i) : exact(BigInt(base) + BigInt(read(i)))

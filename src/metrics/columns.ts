@@ -32,6 +32,10 @@ export function exact(step: bigint): Step {
 export const rangeOf = (step: Step, bits: number): Step =>
   typeof step === 'number' ? Math.floor(step / 2 ** bits) : exact(step >> BigInt(bits))
 
+/** How far apart two are, `b` not below `a`: exact as long as it matters, which is below 2^53. */
+export const distance = (a: Step, b: Step): number =>
+  typeof a === 'number' && typeof b === 'number' ? b - a : Number(BigInt(b) - BigInt(a))
+
 /** The first step of a range; the opposite of `rangeOf`. */
 export function startOf(range: Step, bits: number): Step {
   const start = Number(range) * 2 ** bits

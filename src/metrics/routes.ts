@@ -191,7 +191,7 @@ export const metricRoutes = router()
           'Content-Type': JSON_TYPE,
         })
       }
-      // The one route that makes more than one trip: a whole history is longer than what one answer of the database,
+      // More than one trip: a whole history is longer than what one answer of the database,
       // or the memory of a Worker, can hold.
       const { body, finished } = exportPoints(type, points, async (after) => {
         const rest = { from, to, after }

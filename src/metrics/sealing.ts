@@ -18,7 +18,8 @@ const MOST = 2 * FULL
 const SMALL = 256
 const MANY = 256
 
-/** What one pass reads at most: an answer of the database holds 10 MiB, and a point may take 33 bytes of it. */
+/** What one pass reads at most: it comes in one answer of the database, and goes back in one request, of 10 MiB each. */
+const BYTES_OF_PASS = 5 * 1024 * 1024
 const POINTS_OF_PASS = 200_000
 
 /** How many passes one cron run makes at most: the next run goes on. */
@@ -33,7 +34,7 @@ const PASSES = 50
 export async function sealSmall(db: Database, seriesIds: string[]): Promise<void> {
   try {
     const metrics = new MetricRepository(db.http)
-    const { rows } = await db.single(metrics.waiting(seriesIds, SMALL, POINTS_OF_PASS))
+    const { rows } = await db.single(metrics.waiting(seriesIds, BYTES_OF_PASS, SMALL))
     await replace(db, rows, () => false)
   } catch (error) {
     log('error', { event: 'sealing', error: nameOf(error) })
@@ -43,31 +44,34 @@ export async function sealSmall(db: Database, seriesIds: string[]): Promise<void
 /**
  * Seals whatever is worth it, and says in one log line what was done and what is left: the cron job.
  *
+ * @param due when the run was due; once an hour it also says what a point takes on disk
  * @throws what the database throws, so that the run counts as failed
  */
-export async function sealAll(db: Database): Promise<void> {
+export async function sealAll(db: Database, due: Date): Promise<void> {
   const metrics = new MetricRepository(db.http)
   const done = { series: 0, chunks: 0, made: 0 }
   for (let pass = 0; pass < PASSES; pass++) {
-    const { rows: due } = await db.single(metrics.due(MANY, POINTS_OF_PASS))
-    if (due.length === 0) break
+    const { rows: series } = await db.single(
+      metrics.due({ many: MANY, few: SMALL, full: FULL }, POINTS_OF_PASS),
+    )
+    if (series.length === 0) break
     const { rows } = await db.single(
       metrics.waiting(
-        due.map(({ series_id }) => series_id),
-        MOST,
-        POINTS_OF_PASS,
+        series.map(({ series_id }) => series_id),
+        BYTES_OF_PASS,
       ),
     )
-    const quiet = new Set(due.filter(({ quiet }) => quiet).map(({ series_id }) => series_id))
-    const { series, made } = await replace(db, rows, (seriesId) => quiet.has(seriesId))
+    const quiet = new Set(series.filter(({ quiet }) => quiet).map(({ series_id }) => series_id))
+    const { replaced, made } = await replace(db, rows, (seriesId) => quiet.has(seriesId))
     // Others are at work on the same: they have to finish before there is more to do.
-    if (series === 0) break
-    done.series += series
+    if (replaced === 0) break
+    done.series += replaced
     done.chunks += rows.length
     done.made += made
   }
   const { rows } = await db.single(metrics.state())
-  log('info', { event: 'sealing', ...done, ...rows[0] })
+  const size = due.getUTCMinutes() === 0 ? (await db.single(metrics.bytesPerPoint())).rows[0] : undefined
+  log('info', { event: 'sealing', ...done, ...rows[0], ...size })
 }
 
 /** Merges the given chunks, series by series. */
@@ -76,7 +80,8 @@ async function replace(db: Database, rows: WaitingRow[], isQuiet: (seriesId: str
   const old: WaitingRow[] = []
   const come: { seriesId: string; arrived: number; sealed: boolean; chunk: Chunk }[] = []
   for (const [seriesId, waiting] of bySeries) {
-    if (waiting.length === 1 && !isQuiet(seriesId)) continue
+    // Full ones wait where a call reached into what was there: they have no nodes yet.
+    if (waiting.length === 1 && !isQuiet(seriesId) && waiting.every(({ count }) => count < FULL)) continue
     old.push(...waiting)
     const arrived = Math.max(...waiting.map((row) => Number(row.arrived)))
     for (const columns of cut(merge(waiting.map(readChunk)))) {
@@ -84,9 +89,9 @@ async function replace(db: Database, rows: WaitingRow[], isQuiet: (seriesId: str
       come.push({ seriesId, arrived, sealed, chunk: toChunk(columns) })
     }
   }
-  if (old.length === 0) return { series: 0, made: 0 }
+  if (old.length === 0) return { replaced: 0, made: 0 }
   const { rows: outcome } = await db.single(new MetricRepository(db.http).replace(old, come))
-  return { series: Number(outcome[0]?.replaced ?? 0), made: come.length }
+  return { replaced: Number(outcome[0]?.replaced ?? 0), made: come.length }
 }
 
 /**

@@ -55,6 +55,13 @@ describe('a trip', () => {
     expect(sent()).toBe(1)
   })
 
+  it('that waited too long for a lock is told as such, and not made again', async () => {
+    const sent = interfere(sqlError('55P03'))
+    const detail = 'The database took too long to answer'
+    await expect(db.batch([mark(55)])).rejects.toMatchObject({ code: 'unavailable', message: detail })
+    expect(sent()).toBe(1)
+  })
+
   it('that cannot be repeated is not made again after a lost answer, but is after a rollback', async () => {
     interfere(lostAnswer)
     await expect(db.batch([mark(1)], { repeatable: false })).rejects.toThrow(away)

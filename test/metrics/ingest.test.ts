@@ -1,3 +1,4 @@
+import { Pool } from '@neondatabase/serverless'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { interfere, lostAnswer, stopInterfering } from '../support/faults.ts'
 import { gzip, logger, newRun as newRunOf, UNKNOWN } from '../support/runs.ts'
@@ -284,6 +285,53 @@ describe('each point once', () => {
     )
     for (const { status, body } of answers)
       expect([status, body]).toEqual([200, { stored: 40, duplicates: 0 }])
+  })
+
+  it('answers 404 when the run was deleted while the call waited for it', async () => {
+    const run = await newRun()
+    const body = { metrics: [{ name: 'a', step: 1, value: 1 }] }
+    await log(run, body)
+    const pool = new Pool({ connectionString: tracker.env.DATABASE_URL, max: 1 })
+    pool.on('error', () => {})
+    const deletion = await pool.connect()
+    deletion.on('error', () => {})
+    await deletion.query('begin')
+    await deletion.query('delete from runs where id = $1', [run])
+    const answer = log<Problem>(run, body)
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    await deletion.query('commit')
+    deletion.release()
+    await pool.end()
+    expect([(await answer).status, (await answer).body.detail]).toEqual([404, 'Run not found'])
+  })
+
+  it('looks at no point of another time where all are logged at one step', async () => {
+    const run = await newRun()
+    const at = (time: number, values: number[]) =>
+      log(run, { metrics: values.map((value) => ({ name: 'a', step: 0, value, timestamp: time })) })
+    expect((await at(1_000, [1, 2])).body).toEqual({ stored: 2, duplicates: 0 })
+    expect((await at(2_000, [1, 3])).body).toEqual({ stored: 2, duplicates: 0 })
+    expect((await at(1_000, [2, 3])).body).toEqual({ stored: 1, duplicates: 1 })
+    expect((await log(run, { metrics: [{ name: 'a', step: 0, value: 3 }] })).body).toEqual({
+      stored: 0,
+      duplicates: 1,
+    })
+    expect((await values(run, 'a')).length).toBe(5)
+  })
+
+  it('knows which points of a long call came without a time', async () => {
+    const run = await newRun()
+    const steps = Array.from({ length: 600 }, (_, i) => i)
+    const series = (time: (step: number) => number | null) => [
+      { name: 'a', steps, values: steps, timestamps: steps.map(time) },
+    ]
+    expect((await log(run, { series: series((step) => 1_000_000 + step) })).body).toEqual({
+      stored: 600,
+      duplicates: 0,
+    })
+    // Another time makes another point, but none is as any.
+    const other = await log(run, { series: series((step) => (step % 3 === 0 ? null : 2_000_000 + step)) })
+    expect(other.body).toEqual({ stored: 400, duplicates: 200 })
   })
 
   it('keeps ranks apart', async () => {

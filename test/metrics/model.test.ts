@@ -30,7 +30,7 @@ const call = fc.array(point, { maxLength: 12 })
 const events = fc.array(
   fc.oneof(
     { weight: 3, arbitrary: fc.record({ call, copies: fc.constantFrom(1, 1, 4) }) },
-    fc.record({ minutes: fc.constantFrom(6, 90) }),
+    fc.record({ minutes: fc.constantFrom(6, 1_500) }),
   ),
   { minLength: 1, maxLength: 8 },
 )

@@ -123,13 +123,18 @@ describe('cron', () => {
     expect(await counts(run)).toEqual(Array(16).fill(8_192))
   })
 
-  it('seals what is left of a series after an hour', async () => {
+  it('seals what is left of a series after an hour, or a day where it is little', async () => {
     const run = await newRun()
     await logSteps(run, 0, 3)
+    const other = await newRun()
+    await logSteps(other, 0, 300)
+    const sealed = async (run: string) => (await chunks(run)).map(({ sealed }) => sealed)
     await tracker.seal(50)
-    expect((await chunks(run)).map(({ sealed }) => sealed)).toEqual([false])
+    expect([await sealed(run), await sealed(other)]).toEqual([[false], [false]])
     await tracker.seal(11)
-    expect(await chunks(run)).toEqual([{ first_step: '0', count: 3, sealed: true }])
+    expect([await sealed(run), await sealed(other)]).toEqual([[false], [true]])
+    await tracker.seal(1_440)
+    expect(await sealed(run)).toEqual([true])
   })
 
   it('makes parts of 4,096 to 8,192 points that begin at round steps, whatever came in which order', async () => {
@@ -143,6 +148,48 @@ describe('cron', () => {
     ])
     expect(await steps(run)).toEqual(range(0, 20_000))
   })
+
+  it('does not rewrite a long rest for each point that comes', async () => {
+    const run = await newRun()
+    await logSteps(run, 0, 2_000)
+    await logSteps(run, 2_000, 2_001)
+    await tracker.seal(6)
+    expect(await counts(run)).toEqual([2_000, 1])
+    await logSteps(run, 2_001, 2_300)
+    await tracker.seal(6)
+    expect(await counts(run)).toEqual([2_300])
+  })
+
+  it('makes small chunks and nodes of a large call that reached into what was there', async () => {
+    const run = await newRun()
+    await logSteps(run, 0, 1_000)
+    expect((await logSteps(run, 999, 12_000)).body).toEqual({ stored: 11_000, duplicates: 1 })
+    expect(await counts(run)).toEqual([1_000, 11_000])
+    await tracker.seal(6)
+    expect(await chunks(run)).toEqual([
+      { first_step: '0', count: 8_192, sealed: true },
+      { first_step: '8192', count: 3_808, sealed: false },
+    ])
+    expect(await steps(run)).toEqual(range(0, 12_000))
+  })
+
+  it('gets on with more chunks than one answer of the database holds', async () => {
+    const other = await newTracker()
+    const run = await newRunOf(other)
+    const series = range(0, 10_000).map((i) => ({ name: `m${i}`, steps: [0], values: [i] }))
+    for (let step = 0; step < 9; step++) {
+      for (const one of series) one.steps = [step]
+      await other.post(`/runs/${run}/metrics`, { series })
+    }
+    for (let left = Number.POSITIVE_INFINITY; left > 10_000; ) {
+      await other.seal(6)
+      const [row] = await other.sql`select count(*)::int as left from chunks`
+      expect(row?.left).toBeLessThan(left)
+      left = row?.left
+    }
+    const [row] = await other.sql`select sum(count)::int as points, min(count) as fewest from chunks`
+    expect(row).toEqual({ points: 90_000, fewest: 9 })
+  }, 60_000)
 
   it('goes on when ten of them run at once, while points come in', async () => {
     const run = await newRun()
