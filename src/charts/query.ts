@@ -2,6 +2,7 @@
 import { z } from '@hono/zod-openapi'
 import { type Finding, invalid, notFound } from '../errors.ts'
 import { epochMilliseconds, isInt64, queryInteger, TIMESTAMP_FAULT } from '../http/schemas.ts'
+import { nameSchema } from '../metrics/openapi.ts'
 import { MAX_RANK, nameFault } from '../metrics/points.ts'
 import { AXES, type ChartQuery, MAX_BUCKETS } from './repository.ts'
 
@@ -16,21 +17,40 @@ const MAX_AVERAGED = 10 * MAX_SERIES
 const TOLD = 80
 
 /** A query parameter that may come several times. */
-const several = (description: string, max: number) =>
+const several = (description: string, max: number, items: { type: 'string' }) =>
   z
     .union([z.string(), z.array(z.string())])
     .transform((value) => [...new Set([value].flat())])
     .openapi({
       param: { explode: true, description },
       type: 'array',
-      items: { type: 'string' },
+      items,
       minItems: 1,
       maxItems: max,
     })
 
+/** An end of the range: what it may be depends on the axis, so it is read later. */
+const end = (description: string) =>
+  z
+    .string()
+    .optional()
+    .openapi({
+      description,
+      anyOf: [
+        { type: 'string', pattern: '^-?[0-9]{1,18}$' },
+        { type: 'string', format: 'date-time' },
+      ],
+    })
+
 export const ChartParameters = z.object({
-  runs: several(`Ids of up to ${MAX_RUNS} runs: several times, or with commas between them.`, MAX_RUNS),
-  names: several(`Up to ${MAX_NAMES} metrics; several times, because a name may hold a comma.`, MAX_NAMES),
+  runs: several(`Ids of up to ${MAX_RUNS} runs: several times, or with commas between them.`, MAX_RUNS, {
+    type: 'string',
+  }),
+  names: several(
+    `Up to ${MAX_NAMES} metrics; several times, because a name may hold a comma.`,
+    MAX_NAMES,
+    nameSchema,
+  ),
   rank: z
     .union([z.enum(['all', 'mean']), queryInteger(0, MAX_RANK)])
     .optional()
@@ -38,6 +58,7 @@ export const ChartParameters = z.object({
       description:
         'One rank (0 where left out), `all` for a series each, or `mean` for their mean, min and max.',
       type: 'string',
+      pattern: '^(all|mean|[0-9]{1,9})$',
     }),
   x: z
     .enum(AXES)
@@ -50,15 +71,11 @@ export const ChartParameters = z.object({
         `How many buckets a series has at most, 320 where left out; fewer where all series together would have more ` +
         `than ${MAX_BUCKETS.toLocaleString('en')}.`,
     }),
-  from: z
-    .string()
-    .optional()
-    .openapi({
-      description:
-        'Where the chart begins: a step, a moment (as the API takes timestamps) or milliseconds since the run started. ' +
-        'It is widened to whole buckets.',
-    }),
-  to: z.string().optional().openapi({ description: 'Where it ends, likewise.' }),
+  from: end(
+    'Where the chart begins: a step, a moment (as the API takes timestamps) or milliseconds since the run started. ' +
+      'It is widened to whole buckets.',
+  ),
+  to: end('Where it ends, likewise.'),
   since: z
     .string()
     .regex(/^\d{1,2}\.\d{1,15}$/, { error: 'is not what an earlier answer gave as next' })

@@ -26,7 +26,8 @@ const timestamp = {
     { type: 'null' as const },
   ],
 }
-const name = {
+/** The name of a metric. */
+export const nameSchema = {
   type: 'string' as const,
   minLength: 1,
   maxLength: NAME_LENGTH,
@@ -47,7 +48,7 @@ const rows = {
         type: 'object' as const,
         required: ['name', 'step', 'value'],
         additionalProperties: false,
-        properties: { name, step, value, timestamp },
+        properties: { name: nameSchema, step, value, timestamp },
       },
     },
     rank,
@@ -67,7 +68,7 @@ const columns = {
         required: ['name', 'steps', 'values'],
         additionalProperties: false,
         properties: {
-          name,
+          name: nameSchema,
           steps: { type: 'array' as const, items: step },
           values: { type: 'array' as const, items: value },
           timestamps: { type: 'array' as const, items: timestamp },
@@ -98,7 +99,7 @@ const pointLine = {
   type: 'object' as const,
   required: ['name', 'step', 'value'],
   additionalProperties: false,
-  properties: { name, step, value, timestamp, rank },
+  properties: { name: nameSchema, step, value, timestamp, rank },
 }
 
 /** A row of a training log: all of its fields but three are points, where they are numbers. */
@@ -106,7 +107,7 @@ const logRow = {
   type: 'object' as const,
   required: ['step'],
   properties: { step, timestamp, rank },
-  propertyNames: name,
+  propertyNames: nameSchema,
   not: { required: ['name', 'value'], properties: { name: { type: 'string' as const } } },
 }
 

@@ -11,12 +11,17 @@ const SCHEMATHESIS = '4.32.5'
 const VENV = path.resolve(import.meta.dirname, '../../node_modules/.cache', `schemathesis-${SCHEMATHESIS}`)
 
 let tracker: Tracker
+/** A run that exists; no example of the description, or a case would delete it. */
+const RUN = '0c5f3e8a-7a2f-7c0e-b1a7-01990d2c9b11'
 beforeAll(async () => {
   await access(path.join(VENV, 'bin/schemathesis')).catch(async () => {
     await run('python3', ['-m', 'venv', '--clear', VENV])
     await run(path.join(VENV, 'bin/pip'), ['install', '--quiet', `schemathesis==${SCHEMATHESIS}`])
   })
   tracker = await Tracker.start()
+  const id = '0c5f3e8a-7a2f-7c0e-b1a7-01990d2c9b10'
+  await tracker.send('POST', '/experiments', { id, name: 'contract', owner: 'alice' })
+  await tracker.send('POST', `/experiments/${id}/runs`, { id: RUN })
 }, 300_000)
 afterAll(cleanUp)
 
@@ -27,7 +32,11 @@ it.each([1, 2, 3])(
       path.join(VENV, 'bin/schemathesis'),
       ['run', `${tracker.url}/openapi.json`, '--checks', 'all', '--seed', String(seed), '--no-color'],
       // Its configuration and hooks lie here.
-      { cwd: import.meta.dirname, maxBuffer: 64 * 1024 * 1024 },
+      {
+        cwd: import.meta.dirname,
+        maxBuffer: 64 * 1024 * 1024,
+        env: { ...process.env, EDGERUN_RUN: RUN },
+      },
     ).catch((error: { stdout: string }) => {
       throw new Error(error.stdout)
     })

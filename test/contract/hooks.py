@@ -1,6 +1,8 @@
 """What schemathesis has to be told about Edgerun's API, because OpenAPI has no word for it."""
 
 import json
+import os
+import re
 
 import schemathesis
 
@@ -16,6 +18,46 @@ def json_lines(ctx, value):
 
 @schemathesis.hook
 def before_call(ctx, case, kwargs):
+    """What of a valid request depends on another part of it."""
+    if isinstance(case.query, dict):
+        fit_range(case.query)
+        name_a_run(case.query)
+    fit_columns(case)
+
+
+def fit_range(query):
+    """The ends of a chart are moments only where its axis is time, and follow each other."""
+    ends = {}
+    for key in ("from", "to"):
+        end = query.get(key)
+        if not isinstance(end, str):
+            continue
+        if re.fullmatch(r"-?[0-9]{1,18}", end):
+            ends[key] = int(end)
+        elif "T" not in end:
+            continue
+        elif query.get("x") != "time":
+            del query[key]
+    if query.get("x") == "time":
+        # The years 1 to 9999, in milliseconds.
+        for key in [key for key, end in ends.items() if not -62135596800000 <= end <= 253402300799999]:
+            del query[key], ends[key]
+        if len(ends) == 1 and "from" in query and "to" in query:
+            del query["from"]
+        elif not ends:
+            query.pop("from", None)
+    if len(ends) == 2 and ends["from"] > ends["to"]:
+        query["from"], query["to"] = query["to"], query["from"]
+
+
+def name_a_run(query):
+    """Runs of a chart have to exist."""
+    runs = query.get("runs")
+    if isinstance(runs, str) or (isinstance(runs, list) and runs and all(isinstance(run, str) for run in runs)):
+        query["runs"] = [os.environ["EDGERUN_RUN"]]
+
+
+def fit_columns(case):
     """The columns of a series have one length: cut those that differ to the shortest."""
     series = case.body.get("series") if isinstance(case.body, dict) else None
     for columns in series if isinstance(series, list) else []:

@@ -149,30 +149,28 @@ export class Edgerun {
   }
 
   /**
-   * Lets five minutes pass in which some runs got nothing, and waits until background sealing has done what it does
-   * then: until no series has more than one chunk that waits.
+   * Lets a day pass in which some runs got nothing, and waits until background sealing has done what it does then:
+   * until no chunk of theirs waits.
    *
    * @param patience in seconds
    */
   async sealed(runs: string[], patience = 60): Promise<void> {
     await this.database.query(
-      `update chunks set arrived = arrived - 300001 from series
+      `update chunks set arrived = arrived - 86400001 from series
        where series.id = chunks.series_id and not sealed and run_id = any($1)`,
       [runs],
     )
     const start = performance.now()
     for (; ; await sleep(100)) {
       const { rows } = await this.database.query<{ waiting: number }>(
-        `select count(*)::int as waiting from (
-           select from chunks join series on series.id = chunks.series_id
-           where not sealed and run_id = any($1) group by series_id having count(*) > 1
-         ) as series`,
+        `select count(*)::int as waiting from chunks join series on series.id = chunks.series_id
+         where not sealed and run_id = any($1)`,
         [runs],
       )
       const waiting = rows[0]?.waiting ?? 0
       if (waiting === 0) return
       if (performance.now() - start > patience * 1_000)
-        throw new Error(`${waiting} series still wait to be sealed`)
+        throw new Error(`${waiting} chunks still wait to be sealed`)
     }
   }
 
