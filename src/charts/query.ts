@@ -20,7 +20,7 @@ const TOLD = 80
 const several = (description: string, max: number, items: { type: 'string' }) =>
   z
     .union([z.string(), z.array(z.string())])
-    .transform((value) => [...new Set([value].flat())])
+    .transform((value) => [value].flat())
     .openapi({
       param: { explode: true, description },
       type: 'array',
@@ -91,13 +91,15 @@ export const ChartParameters = z.object({
  * @throws TrackerError 422 with all that is wrong, 404 for an id that can be no run's
  */
 export function chartQuery(asked: z.infer<typeof ChartParameters>, version: string | undefined): ChartQuery {
-  const { names, rank = 0, x = 'step', buckets = 320 } = asked
-  const runs = [...new Set(asked.runs.flatMap((ids) => ids.split(',')).map((id) => id.toLowerCase()))]
+  const { rank = 0, x = 'step', buckets = 320 } = asked
+  const ids = asked.runs.flatMap((runs) => runs.split(',')).map((id) => id.toLowerCase())
+  const [runs, names] = [[...new Set(ids)], [...new Set(asked.names)]]
   const findings: Finding[] = []
-  if (runs.length > MAX_RUNS)
-    findings.push({ path: 'runs', message: `has ${runs.length} runs; at most ${MAX_RUNS}` })
-  if (names.length > MAX_NAMES) {
-    findings.push({ path: 'names', message: `has ${names.length} names; at most ${MAX_NAMES}` })
+  for (const [path, list, max] of [
+    ['runs', ids, MAX_RUNS],
+    ['names', asked.names, MAX_NAMES],
+  ] as const) {
+    if (list.length > max) findings.push({ path, message: `has ${list.length} ${path}; at most ${max}` })
   }
   for (const name of names) {
     const fault = nameFault(name)

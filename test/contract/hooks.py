@@ -53,7 +53,7 @@ def fit_range(query):
 def name_a_run(query):
     """Runs of a chart have to exist."""
     runs = query.get("runs")
-    if isinstance(runs, str) or (isinstance(runs, list) and runs and all(isinstance(run, str) for run in runs)):
+    if isinstance(runs, list) and 0 < len(runs) <= 100 and all(isinstance(run, str) for run in runs):
         query["runs"] = [os.environ["EDGERUN_RUN"]]
 
 

@@ -155,13 +155,15 @@ export class Edgerun {
    * @param patience in seconds
    */
   async sealed(runs: string[], patience = 60): Promise<void> {
-    await this.database.query(
-      `update chunks set arrived = arrived - 86400001 from series
-       where series.id = chunks.series_id and not sealed and run_id = any($1)`,
-      [runs],
-    )
     const start = performance.now()
     for (; ; await sleep(100)) {
+      // Again and again: sealing that was under way puts chunks in the place of those that were made older.
+      await this.database.query(
+        `update chunks set arrived = arrived - 86400001 from series
+         where series.id = chunks.series_id and not sealed and run_id = any($1)
+           and arrived > extract(epoch from now()) * 1000 - 86400000`,
+        [runs],
+      )
       const { rows } = await this.database.query<{ waiting: number }>(
         `select count(*)::int as waiting from chunks join series on series.id = chunks.series_id
          where not sealed and run_id = any($1)`,
