@@ -1,12 +1,19 @@
 /** Buckets: what a series of a chart is reduced to. */
 
 import { viewOf } from '../metrics/chunk.ts'
-import type { Columns, PlacedPoint, Step } from '../metrics/columns.ts'
-import { comparePoints, pickPoints, rangeOf } from '../metrics/columns.ts'
+import {
+  type Columns,
+  comparePoints,
+  type PlacedPoint,
+  pickPoints,
+  pointAt,
+  rangeOf,
+  type Step,
+} from '../metrics/columns.ts'
 import { mergeNodes, NODE_BYTES, type Node, nodeOf, nodesOf, readNode } from '../metrics/node.ts'
 
 /** By time, then step: the order of points where the axis is time. */
-export const compareTimes = (a: PlacedPoint, b: PlacedPoint) => a.time - b.time || comparePoints(a, b)
+const compareTimes = (a: PlacedPoint, b: PlacedPoint) => a.time - b.time || comparePoints(a, b)
 
 /** Nodes as the database has them, one after another. */
 export function readNodes(base64: string): Node[] {
@@ -89,8 +96,8 @@ export class Buckets {
 function timeNodeOf(points: Columns): Node {
   const node = nodeOf(points, 0, points.steps.length)
   let { first, last } = node
-  for (const [i, time] of points.times.entries()) {
-    const point = { step: points.steps[i] ?? 0, value: points.values[i] ?? 0, time }
+  for (let i = 0; i < points.steps.length; i++) {
+    const point = pointAt(points, i)
     if (compareTimes(point, first) < 0) first = point
     if (compareTimes(point, last) > 0) last = point
   }

@@ -10,7 +10,7 @@ const MAX_RUNS = 100
 const MAX_NAMES = 20
 
 /** How many series a chart may have, and of how many it may give the mean. */
-export const MAX_SERIES = MAX_RUNS * MAX_NAMES
+const MAX_SERIES = MAX_RUNS * MAX_NAMES
 const MAX_AVERAGED = 10 * MAX_SERIES
 
 /** How many characters of something unusable are told back. */

@@ -3,14 +3,14 @@ import { z } from '@hono/zod-openapi'
 import { isoTimestamp } from '../http/schemas.ts'
 import { type PlacedPoint, type Step, startOf } from '../metrics/columns.ts'
 import type { Node } from '../metrics/node.ts'
-import { isoTime, WireStep, WireValue, wireStep, wireValue } from '../metrics/wire.ts'
+import { isoTime, orNull, WireStep, WireValue, wireStep, wireValue } from '../metrics/wire.ts'
 import type { Scale } from './buckets.ts'
 import { AXES, type Axis } from './repository.ts'
 
-const orNull = <S extends z.ZodType>(schema: S) => z.array(z.union([schema, z.null()]))
+const column = <S extends z.ZodType>(schema: S) => z.array(orNull(schema))
 
 const Points = z
-  .object({ step: orNull(WireStep), value: orNull(WireValue), timestamp: orNull(isoTimestamp) })
+  .object({ step: column(WireStep), value: column(WireValue), timestamp: column(isoTimestamp) })
   .openapi('PointColumns')
 
 export const Chart = z
@@ -46,7 +46,7 @@ export const Chart = z
             max: Points,
             first: Points.optional(),
             last: Points.optional(),
-            mean: orNull(WireValue).optional(),
+            mean: column(WireValue).optional(),
           })
           .openapi({ description: 'Columns of one length: a bucket with points each, in order.' }),
       }),

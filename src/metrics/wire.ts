@@ -15,7 +15,7 @@ export const WireStep = z
 export const Point = z.object({ step: WireStep, value: WireValue, timestamp: isoTimestamp }).openapi('Point')
 
 /** `.nullable()` of a schema with a name loses the null on its way into the OpenAPI document. */
-const orNull = <S extends z.ZodType>(schema: S) => z.union([schema, z.null()])
+export const orNull = <S extends z.ZodType>(schema: S) => z.union([schema, z.null()])
 
 export const SeriesSummary = z
   .object({
