@@ -8,6 +8,7 @@ import { router } from './http/context.ts'
 import { onError } from './http/problem.ts'
 import { requestLog } from './http/request-log.ts'
 import { metricRoutes } from './metrics/routes.ts'
+import { mlflowDoor } from './mlflow/door.ts'
 import { runRoutes } from './runs/routes.ts'
 
 const base = router()
@@ -25,8 +26,9 @@ base.use(
   }),
 )
 
-/** The native API: middleware in the order it runs, then the routes of each resource. */
+/** Middleware in the order it runs, the MLflow door, then the native API: the routes of each resource. */
 export const app = base
+  .route('/', mlflowDoor)
   .route('/', healthRoutes)
   .route('/', experimentRoutes)
   .route('/', runRoutes)

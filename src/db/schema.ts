@@ -50,11 +50,18 @@ export const experiments = pgTable(
   'experiments',
   {
     id: uuid('id').primaryKey(),
-    name: varchar('name', { length: 100 }).notNull(),
+    /** The native API takes 100 characters, MLflow's 500. */
+    name: varchar('name', { length: 500 }).notNull(),
     owner: varchar('owner', { length: 50 }).notNull(),
     description: text('description'),
     status: varchar('status', { length: 20, enum: EXPERIMENT_STATUSES }).notNull().default('created'),
     createdAt: moment('created_at').notNull().default(sql`now()`),
+    updatedAt: moment('updated_at').notNull().default(sql`now()`),
+    /** When MLflow's API put it into the trash, from which it can come back; the native API does not show it there. */
+    deletedAt: moment('deleted_at'),
+    tags: jsonb('tags').$type<Record<string, string>>().notNull().default({}),
+    /** A URI, where the artifacts of its runs do not lie in our own store. */
+    artifactLocation: text('artifact_location'),
     /**
      * SHA-256 of what the creating request said. A second create with the same id must have said the same; when it
      * did not, the upsert sets this to null, which the NOT NULL refuses, and with it the whole transaction.
@@ -67,6 +74,7 @@ export const experiments = pgTable(
     index('experiments_created_at_idx').on(t.createdAt, t.id),
     index('experiments_owner_idx').on(t.owner, t.createdAt, t.id),
     index('experiments_status_idx').on(t.status, t.createdAt, t.id),
+    index('experiments_name_idx').on(t.name),
   ],
 )
 
@@ -83,6 +91,12 @@ export const runs = pgTable(
     seed: bigint('seed', { mode: 'number' }),
     startedAt: moment('started_at').notNull().default(sql`now()`),
     endedAt: moment('ended_at'),
+    /** As `experiments.deletedAt`. */
+    deletedAt: moment('deleted_at'),
+    /** Who runs it, as MLflow's clients say. */
+    userId: varchar('user_id', { length: 256 }),
+    /** As `experiments.artifactLocation`. */
+    artifactUri: text('artifact_uri'),
     params: jsonb('params').$type<Record<string, Scalar>>().notNull().default({}),
     tags: jsonb('tags').$type<Record<string, Scalar>>().notNull().default({}),
     /** As `experiments.creationHash`. */
@@ -111,6 +125,8 @@ export const series = pgTable(
     runId: uuid('run_id')
       .notNull()
       .references(() => runs.id, { onDelete: 'cascade' }),
+    /** That of the run, which a trigger takes over: search by metric looks at the series of whole experiments. */
+    experimentId: uuid('experiment_id').notNull(),
     name: varchar('name', { length: 250 }).notNull(),
     rank: integer('rank').notNull().default(0),
     count: bigint('count', { mode: 'number' }).notNull().default(0),
@@ -126,7 +142,11 @@ export const series = pgTable(
     /** How many calls have brought points: every so many of them its chunks are merged. */
     calls: bigint('calls', { mode: 'number' }).notNull().default(0),
   },
-  (t) => [unique('series_run_name_rank_key').on(t.runId, t.name, t.rank)],
+  (t) => [
+    unique('series_run_name_rank_key').on(t.runId, t.name, t.rank),
+    // Runs in the order of a metric: a page of them is read from here, however many there are.
+    index('series_metric_idx').on(t.experimentId, t.name, t.lastValue).where(sql`${t.rank} = 0`),
+  ],
 )
 
 /** Statements write and read them as base64: Postgres' own text for bytes is half as long again. */
@@ -198,6 +218,160 @@ export const metrics = pgView('metrics', {
     chunks.earliest, chunks.latest, chunks.time_stride, chunks.times, chunks.values
   ) as point`)
 
+/** A dataset of an experiment, as MLflow's clients describe what a run was trained or judged with. */
+export const datasets = pgTable(
+  'datasets',
+  {
+    id: bigint('id', { mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
+    experimentId: uuid('experiment_id')
+      .notNull()
+      .references(() => experiments.id, { onDelete: 'cascade' }),
+    name: varchar('name', { length: 500 }).notNull(),
+    digest: varchar('digest', { length: 36 }).notNull(),
+    sourceType: text('source_type').notNull(),
+    source: text('source').notNull(),
+    schema: text('schema'),
+    profile: text('profile'),
+  },
+  (t) => [unique('datasets_experiment_name_digest_key').on(t.experimentId, t.name, t.digest)],
+)
+
+/** Which datasets went into a run. */
+export const runDatasets = pgTable(
+  'run_datasets',
+  {
+    runId: uuid('run_id')
+      .notNull()
+      .references(() => runs.id, { onDelete: 'cascade' }),
+    datasetId: bigint('dataset_id', { mode: 'number' })
+      .notNull()
+      .references(() => datasets.id, { onDelete: 'cascade' }),
+    tags: jsonb('tags').$type<{ key: string; value: string }[]>().notNull().default([]),
+  },
+  (t) => [primaryKey({ columns: [t.runId, t.datasetId] }), index('run_datasets_dataset_idx').on(t.datasetId)],
+)
+
+/** Which logged models went into a run, or came out of it at a step. */
+export const runModels = pgTable(
+  'run_models',
+  {
+    runId: uuid('run_id')
+      .notNull()
+      .references(() => runs.id, { onDelete: 'cascade' }),
+    role: varchar('role', { length: 10, enum: ['input', 'output'] }).notNull(),
+    modelId: varchar('model_id', { length: 256 }).notNull(),
+    step: bigint('step', { mode: 'bigint' }),
+    /** The order in which they were logged. */
+    id: bigint('id', { mode: 'number' }).notNull().generatedAlwaysAsIdentity(),
+  },
+  (t) => [primaryKey({ columns: [t.runId, t.role, t.modelId] })],
+)
+
+/** The statuses of a logged model, as MLflow has them. */
+export const LOGGED_MODEL_STATUSES = ['PENDING', 'READY', 'FAILED', 'UPLOAD_PENDING'] as const
+
+/** A model of its own right beside the run that made it (MLflow 3). On the wire its id is `m-` and the UUID's digits. */
+export const loggedModels = pgTable(
+  'logged_models',
+  {
+    id: uuid('id').primaryKey(),
+    experimentId: uuid('experiment_id')
+      .notNull()
+      .references(() => experiments.id, { onDelete: 'cascade' }),
+    name: varchar('name', { length: 500 }).notNull(),
+    /** As the client gave it: no run needs to have it. */
+    sourceRunId: varchar('source_run_id', { length: 256 }),
+    modelType: varchar('model_type', { length: 500 }),
+    status: varchar('status', { length: 20, enum: LOGGED_MODEL_STATUSES }).notNull().default('PENDING'),
+    statusMessage: text('status_message'),
+    createdAt: moment('created_at').notNull().default(sql`now()`),
+    updatedAt: moment('updated_at').notNull().default(sql`now()`),
+    deletedAt: moment('deleted_at'),
+    /** As `experiments.artifactLocation`. */
+    artifactLocation: text('artifact_location'),
+    params: jsonb('params').$type<Record<string, string>>().notNull().default({}),
+    tags: jsonb('tags').$type<Record<string, string>>().notNull().default({}),
+  },
+  (t) => [index('logged_models_experiment_idx').on(t.experimentId, t.createdAt, t.id)],
+)
+
+/** Metrics that were logged of a model: each point as it came, because a model has few. */
+export const loggedModelMetrics = pgTable(
+  'logged_model_metrics',
+  {
+    modelId: uuid('model_id')
+      .notNull()
+      .references(() => loggedModels.id, { onDelete: 'cascade' }),
+    name: varchar('name', { length: 250 }).notNull(),
+    step: bigint('step', { mode: 'bigint' }).notNull(),
+    value: doublePrecision('value').notNull(),
+    /** Epoch milliseconds. */
+    time: bigint('time', { mode: 'number' }).notNull(),
+    runId: uuid('run_id').notNull(),
+    datasetName: varchar('dataset_name', { length: 500 }),
+    datasetDigest: varchar('dataset_digest', { length: 36 }),
+  },
+  (t) => [
+    unique('logged_model_metrics_key')
+      .on(t.modelId, t.name, t.step, t.time, t.runId, t.value, t.datasetName, t.datasetDigest)
+      .nullsNotDistinct(),
+  ],
+)
+
+/** A name in the model registry, under which versions are kept. */
+export const registeredModels = pgTable('registered_models', {
+  name: varchar('name', { length: 256 }).primaryKey(),
+  description: text('description'),
+  createdAt: moment('created_at').notNull().default(sql`now()`),
+  updatedAt: moment('updated_at').notNull().default(sql`now()`),
+  tags: jsonb('tags').$type<Record<string, string>>().notNull().default({}),
+  /** The version that an alias stands for. */
+  aliases: jsonb('aliases').$type<Record<string, number>>().notNull().default({}),
+  /** The number of the newest version there ever was: none is given twice. */
+  lastVersion: integer('last_version').notNull().default(0),
+})
+
+export const MODEL_STAGES = ['None', 'Staging', 'Production', 'Archived'] as const
+
+export const modelVersions = pgTable(
+  'model_versions',
+  {
+    name: varchar('name', { length: 256 })
+      .notNull()
+      .references(() => registeredModels.name, { onDelete: 'cascade', onUpdate: 'cascade' }),
+    version: integer('version').notNull(),
+    createdAt: moment('created_at').notNull().default(sql`now()`),
+    updatedAt: moment('updated_at').notNull().default(sql`now()`),
+    description: text('description'),
+    userId: varchar('user_id', { length: 256 }),
+    stage: varchar('stage', { length: 20, enum: MODEL_STAGES }).notNull().default('None'),
+    source: text('source'),
+    /** Where `source` leads in the end. */
+    storageLocation: text('storage_location'),
+    runId: varchar('run_id', { length: 256 }),
+    runLink: varchar('run_link', { length: 500 }),
+    /** The logged model that it was made of, as on the wire. */
+    modelId: varchar('model_id', { length: 256 }),
+    tags: jsonb('tags').$type<Record<string, string>>().notNull().default({}),
+    /** The id of the request that made it, so that the same request sent again by us makes no second one. */
+    creationId: uuid('creation_id').notNull().unique(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.name, t.version] }),
+    index('model_versions_run_idx').on(t.runId),
+    index('model_versions_updated_idx').on(t.updatedAt),
+  ],
+)
+
+/** Where artifacts lie that nothing refers to any more, until a background pass has removed them. */
+export const artifactRemovals = pgTable('artifact_removals', {
+  prefix: text('prefix').primaryKey(),
+  createdAt: moment('created_at').notNull().default(sql`now()`),
+})
+
 export type ExperimentRow = typeof experiments.$inferSelect
 export type RunRow = typeof runs.$inferSelect
 export type SeriesRow = typeof series.$inferSelect
+export type LoggedModelRow = typeof loggedModels.$inferSelect
+export type RegisteredModelRow = typeof registeredModels.$inferSelect
+export type ModelVersionRow = typeof modelVersions.$inferSelect

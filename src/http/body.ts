@@ -17,18 +17,22 @@ export const JSON_TYPE = 'application/json'
 export const mediaType = (request: Request) =>
   request.headers.get('Content-Type')?.split(';')[0]?.trim().toLowerCase() ?? ''
 
-/**
- * The text of a request's body, inflated where it is gzipped: at most `BODY_LIMIT` bytes, counted while they are
- * read, of one of the accepted media types, in UTF-8.
- */
+/** The text of a request's body as `decodedBody` gives it, of one of the accepted media types. */
 export async function readBody(request: Request, accepted: readonly string[]): Promise<string> {
   const type = mediaType(request)
   if (!accepted.includes(type)) {
     const sent = type === '' ? 'no Content-Type was sent' : `not ${type}`
     throw new TrackerError('unsupported_media_type', `Content-Type must be ${accepted.join(' or ')}; ${sent}`)
   }
-  return decodeUtf8(await (isShort(request) ? readWhole(request) : readLimited(inflated(request))))
+  return decodedBody(request)
 }
+
+/**
+ * The text of a request's body, inflated where it is gzipped: at most `BODY_LIMIT` bytes, counted while they are
+ * read, in UTF-8.
+ */
+export const decodedBody = async (request: Request): Promise<string> =>
+  decodeUtf8(await (isShort(request) ? readWhole(request) : readLimited(inflated(request))))
 
 /** Parses a JSON body. */
 export function parseJson(text: string) {

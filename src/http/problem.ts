@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi'
-import type { ErrorHandler } from 'hono'
+import type { Context, ErrorHandler } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { type $ZodError, toDotPath } from 'zod/v4/core'
 import { sqlState } from '../db/errors.ts'
@@ -34,14 +34,20 @@ export const TITLES = {
 /** Seconds after which it is worth asking again when the database is away. */
 const RETRY_AFTER = '1'
 
-/** Turns whatever was thrown into a problem document; an unknown failure tells its request id and nothing else. */
-export const onError: ErrorHandler = (thrown, c) => {
-  const requestId: string = c.get('requestId')
+/** What the caller is told of whatever was thrown; the log is told its cause. An unknown failure tells nothing of it. */
+export function asTrackerError(thrown: unknown, c: Context): TrackerError {
   const error = known(thrown)
   const cause = error === undefined ? thrown : error.cause
-  if (cause !== undefined) log('error', { request_id: requestId, ...describe(cause) })
-  const { status, message, errors } =
+  if (cause !== undefined) log('error', { request_id: c.get('requestId'), ...describe(cause) })
+  return (
     error ?? new TrackerError('internal', 'Something went wrong here; the request id finds it in the log')
+  )
+}
+
+/** Turns whatever was thrown into a problem document. */
+export const onError: ErrorHandler = (thrown, c) => {
+  const requestId: string = c.get('requestId')
+  const { status, message, errors } = asTrackerError(thrown, c)
   if (status === 503) c.header('Retry-After', RETRY_AFTER)
   return c.body(
     JSON.stringify({

@@ -31,7 +31,8 @@ export const SeriesSummary = z
 /** JSON.stringify writes -0 as `0`. The type says number because that is what the text is to whoever parses it. */
 const NEGATIVE_ZERO = rawJson('-0.0')
 
-function rawJson(text: string): number {
+/** A number that JSON.stringify writes as this text. */
+export function rawJson(text: string): number {
   // JSON.rawJSON is in the runtime but not yet in TypeScript's library.
   const rawJSON: (text: string) => number = Reflect.get(JSON, 'rawJSON')
   return rawJSON(text)

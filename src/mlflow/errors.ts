@@ -1,0 +1,59 @@
+/** How failures are told to MLflow's clients: `{"error_code", "message"}`, with the statuses that MLflow has for them. */
+import type { ErrorHandler } from 'hono'
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import type { ErrorCode, TrackerError } from '../errors.ts'
+import { asTrackerError } from '../http/problem.ts'
+
+const STATUS = {
+  BAD_REQUEST: 400,
+  INVALID_PARAMETER_VALUE: 400,
+  RESOURCE_ALREADY_EXISTS: 400,
+  RESOURCE_DOES_NOT_EXIST: 404,
+  ENDPOINT_NOT_FOUND: 404,
+  RESOURCE_CONFLICT: 409,
+  INTERNAL_ERROR: 500,
+  INVALID_STATE: 500,
+  NOT_IMPLEMENTED: 501,
+  TEMPORARILY_UNAVAILABLE: 503,
+} as const satisfies Record<string, ContentfulStatusCode>
+
+export type MlflowErrorCode = keyof typeof STATUS
+
+/** What a failure of the engine is called here. */
+const CODES: Record<ErrorCode, MlflowErrorCode> = {
+  bad_request: 'BAD_REQUEST',
+  not_found: 'RESOURCE_DOES_NOT_EXIST',
+  method_not_allowed: 'ENDPOINT_NOT_FOUND',
+  conflict: 'RESOURCE_CONFLICT',
+  too_large: 'INVALID_PARAMETER_VALUE',
+  unsupported_media_type: 'INVALID_PARAMETER_VALUE',
+  invalid: 'INVALID_PARAMETER_VALUE',
+  internal: 'INTERNAL_ERROR',
+  unavailable: 'TEMPORARILY_UNAVAILABLE',
+}
+
+/** A failure in MLflow's words, which its clients match on. */
+export class MlflowError extends Error {
+  readonly code: MlflowErrorCode
+
+  constructor(code: MlflowErrorCode, message: string) {
+    super(message)
+    this.name = 'MlflowError'
+    this.code = code
+  }
+}
+
+export const invalidParameter = (message: string) => new MlflowError('INVALID_PARAMETER_VALUE', message)
+export const doesNotExist = (message: string) => new MlflowError('RESOURCE_DOES_NOT_EXIST', message)
+export const alreadyExists = (message: string) => new MlflowError('RESOURCE_ALREADY_EXISTS', message)
+
+export const onMlflowError: ErrorHandler = (thrown, c) => {
+  const { code, message } = thrown instanceof MlflowError ? thrown : fromTracker(asTrackerError(thrown, c))
+  if (code === 'TEMPORARILY_UNAVAILABLE') c.header('Retry-After', '1')
+  return c.json({ error_code: code, message }, STATUS[code])
+}
+
+function fromTracker({ code, message, errors }: TrackerError): MlflowError {
+  const findings = errors.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`))
+  return new MlflowError(CODES[code], findings.length === 0 ? message : findings.join('; '))
+}

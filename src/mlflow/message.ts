@@ -1,0 +1,161 @@
+/**
+ * Reads a request of this API: a JSON object in the body, or the query of a GET. Protobuf's JSON decides what is
+ * accepted, as in MLflow: int64 as numbers or strings, null as if it was left out, unknown fields ignored.
+ */
+import { z } from 'zod'
+import { decodedBody, mediaType } from '../http/body.ts'
+import type { AppContext } from '../http/context.ts'
+import { isInt64 } from '../http/schemas.ts'
+import { type Step, toStep } from '../metrics/columns.ts'
+import { invalidParameter, MlflowError } from './errors.ts'
+import { pythonJson } from './wire.ts'
+
+/** Text that may be left out: then it is undefined. */
+export const text = z
+  .string()
+  .nullish()
+  .transform((value) => value ?? undefined)
+
+/** Text that must be there and not be empty. */
+export const requiredText = z.string().min(1)
+
+const isWhole = (value: string | number) => /^-?\d{1,19}$/.test(String(value)) && isInt64(BigInt(value))
+
+const whole = z.union([z.number(), z.string()]).refine(isWhole)
+
+/** An int64, exactly. */
+export const int64Field = whole.transform(
+  (value): Step => (typeof value === 'number' ? value : toStep(value)),
+)
+
+/** A whole number, for what is never large. */
+export const integer = whole.transform(Number)
+
+/** Epoch milliseconds. */
+export const milliseconds = integer
+
+/** A double; text where JSON has no number for it. */
+export const double = z
+  .union([z.number(), z.string()])
+  .refine((value) => /^(NaN|-?Infinity|-?\d[\d.]*([eE][-+]?\d+)?)$/.test(String(value)))
+  .transform(Number)
+
+/** A boolean; in a query it is text. */
+export const boolean = z
+  .union([z.boolean(), z.enum(['true', 'false', 'True', 'False'])])
+  .transform((value) => value === true || value === 'true' || value === 'True')
+
+/** What may be left out, or be null. */
+export const maybe = <S extends z.ZodType>(schema: S) =>
+  schema.nullish().transform((value): z.output<S> | undefined => value ?? undefined)
+
+/** A list that may be left out: then it is empty. */
+export const list = <S extends z.ZodType>(item: S) =>
+  z
+    .array(item)
+    .nullish()
+    .transform((value) => value ?? [])
+
+/** A key and a value, as tags and params come; protobuf takes what is left out for empty. */
+export const pair = z.object({
+  key: text.transform((key) => key ?? ''),
+  value: text.transform((value) => value ?? ''),
+})
+
+/** The name of a custom message of a field: with it goes what MLflow adds to all of them. */
+const HINT = ' See the API docs for more information about request parameters.'
+
+/**
+ * The request's message, as the schema has it.
+ *
+ * @param repeated fields that are lists, which a query repeats
+ * @throws MlflowError 400, in MLflow's words, for the first field that is missing or wrong
+ */
+export async function message<S extends z.ZodType>(
+  c: AppContext,
+  schema: S,
+  repeated: readonly string[] = [],
+): Promise<z.output<S>> {
+  const input = c.req.method === 'GET' ? query(c, repeated) : await body(c)
+  const parsed = schema.safeParse(input)
+  if (parsed.success) return parsed.data
+  const issue = parsed.error.issues[0]
+  const name = String(issue?.path[0] ?? '')
+  const value = input[name]
+  if (issue?.code === 'custom' && issue.message !== 'Invalid input')
+    throw invalidParameter(issue.message + HINT)
+  if (value === undefined || value === null || value === '') {
+    throw invalidParameter(`Missing value for required parameter '${name}'.${HINT}`)
+  }
+  throw invalidParameter(
+    `Invalid value ${pythonJson(value)} for parameter '${name}' supplied:  Hint: Value was of type '${pythonType(value)}'.${HINT}`,
+  )
+}
+
+function query(c: AppContext, repeated: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(c.req.queries()).map(([name, values]) => [
+      name,
+      repeated.includes(name) ? values : values[0],
+    ]),
+  )
+}
+
+async function body(c: AppContext): Promise<Record<string, unknown>> {
+  const { raw } = c.req
+  if (raw.method === 'POST' || raw.method === 'PUT') {
+    if (!raw.headers.has('Content-Type')) {
+      throw invalidParameter('Bad Request. Content-Type header is missing.')
+    }
+    if (mediaType(raw) !== 'application/json') {
+      throw invalidParameter("Bad Request. Content-Type must be one of ['application/json'].")
+    }
+  }
+  const text = await decodedBody(raw)
+  const value = text.trim() === '' ? {} : parse(text)
+  // Old clients encode their JSON twice.
+  const object = typeof value === 'string' ? parse(value) : value
+  if (typeof object !== 'object' || object === null || Array.isArray(object)) {
+    throw new MlflowError('BAD_REQUEST', 'The body must be a JSON object')
+  }
+  return Object.fromEntries(Object.entries(object))
+}
+
+/** Strings, so that what is looked for in between is in none of them, and the words that Python writes as numbers. */
+const STRINGS_AND_WORDS = /"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b/g
+
+/** Parses JSON; whole numbers beyond 2^53 become their text, and the bare NaN and Infinity of Python's `json` theirs. */
+function parse(text: string): unknown {
+  try {
+    const strict = /\b(?:NaN|Infinity)\b/.test(text)
+      ? text.replace(STRINGS_AND_WORDS, (found) => (found.startsWith('"') ? found : `"${found}"`))
+      : text
+    return /\d{16}/.test(strict) ? JSON.parse(strict, exactly) : JSON.parse(strict)
+  } catch (error) {
+    throw new MlflowError(
+      'BAD_REQUEST',
+      `The body is not JSON: ${error instanceof Error ? error.message : error}`,
+    )
+  }
+}
+
+/** Reviver of `JSON.parse`, of which TypeScript does not know the third argument yet. */
+function exactly(this: unknown, _key: string, value: unknown, context?: { source?: string }): unknown {
+  if (typeof value !== 'number' || Number.isSafeInteger(value)) return value
+  const source = context?.source ?? ''
+  return /^-?\d+$/.test(source) ? source : value
+}
+
+function pythonType(value: unknown): string {
+  if (Array.isArray(value)) return 'list'
+  switch (typeof value) {
+    case 'string':
+      return 'str'
+    case 'boolean':
+      return 'bool'
+    case 'number':
+      return Number.isInteger(value) ? 'int' : 'float'
+    default:
+      return 'dict'
+  }
+}

@@ -1,0 +1,56 @@
+/** What MLflow's server accepts as names and values, and its words for what it does not. */
+import { invalidParameter } from './errors.ts'
+import { pythonJson, repr } from './wire.ts'
+
+export const MAX_KEY = 250
+export const MAX_PARAM_VALUE = 6_000
+export const MAX_TAG_VALUE = 8_000
+export const MAX_EXPERIMENT_NAME = 500
+export const MAX_EXPERIMENT_TAG_VALUE = 20_000
+
+/** How many characters a text has as Python counts them, which is by code point. */
+export const length = (text: string) => [...text].length
+
+/** @throws MlflowError when `value` is longer than `limit` characters */
+export function checkLength(what: string, limit: number, value: string) {
+  if (value.length > limit && length(value) > limit) {
+    throw invalidParameter(`'${what}' exceeds the maximum length of ${limit} characters`)
+  }
+}
+
+/** The value, or as much of it as is kept: MLflow cuts long params and tags of runs instead of refusing them. */
+export const truncated = (value: string, limit: number) =>
+  value.length > limit && length(value) > limit ? [...value].slice(0, limit).join('') : value
+
+/** @throws MlflowError when a metric, param or tag cannot be called so */
+export function checkName(name: string, path: string) {
+  if (!/^[/\p{L}\p{N}_.\- :]*$/u.test(name)) {
+    throw invalidValue(
+      path,
+      name,
+      'Names may only contain alphanumerics, underscores (_), dashes (-), periods (.), spaces ( ), colon(:) and slashes (/).',
+    )
+  }
+  const normal = normalPath(name)
+  if (normal !== name || normal === '.' || normal.startsWith('..') || normal.startsWith('/')) {
+    throw invalidValue(path, name, badPath(normal))
+  }
+}
+
+export const badPath = (normal: string) =>
+  `Names may be treated as files in certain cases, and must not resolve to other names when treated as such. This name would resolve to ${repr(normal)}`
+
+export const invalidValue = (path: string, value: unknown, why: string) =>
+  invalidParameter(`Invalid value ${pythonJson(value)} for parameter '${path}' supplied: ${why}`)
+
+/** A path without `.`, `..` and doubled slashes, as Python's posixpath.normpath() makes it. */
+export function normalPath(path: string): string {
+  const root = /^\/\/(?!\/)/.test(path) ? '//' : path.startsWith('/') ? '/' : ''
+  const parts: string[] = []
+  for (const part of path.split('/')) {
+    if (part === '' || part === '.') continue
+    if (part !== '..' || (root === '' && (parts.length === 0 || parts.at(-1) === '..'))) parts.push(part)
+    else parts.pop()
+  }
+  return root + parts.join('/') || '.'
+}

@@ -1,0 +1,53 @@
+/** How the things that both APIs show look to MLflow's clients. */
+
+import type { Step } from '../metrics/columns.ts'
+import { rawJson } from '../metrics/wire.ts'
+
+/** The experiment that is always there: id "0" on this wire, the nil UUID everywhere else. */
+export const DEFAULT_EXPERIMENT = '00000000-0000-0000-0000-000000000000'
+
+/** A UUID as this wire has it: 32 hexadecimal digits. */
+export const hexId = (id: string) => id.replaceAll('-', '')
+
+/** The UUID that 32 hexadecimal digits, with dashes or without, stand for; else undefined. */
+export function uuidOf(text: string): string | undefined {
+  const digits = hexId(text).toLowerCase()
+  if (!/^[0-9a-f]{32}$/.test(digits)) return undefined
+  return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+}
+
+export const experimentId = (id: string) => (id === DEFAULT_EXPERIMENT ? '0' : hexId(id))
+
+/** The UUID of an experiment by its id on this wire; undefined for what can be none. */
+export const experimentUuid = (text: string) => (text === '0' ? DEFAULT_EXPERIMENT : uuidOf(text))
+
+/** Tags, params: a list of pairs on this wire, an object everywhere else. */
+export const pairs = (named: Record<string, unknown>) =>
+  Object.entries(named).map(([key, value]) => ({ key, value: String(value) }))
+
+/** An int64, which is a JSON number on this wire however large it is. */
+export const int64 = (value: Step | bigint) => (typeof value === 'number' ? value : rawJson(String(value)))
+
+/** Text as Python's repr() writes it, which MLflow's messages hold. */
+export function repr(text: string): string {
+  const quote = text.includes("'") && !text.includes('"') ? '"' : "'"
+  const escaped = text
+    .replaceAll('\\', '\\\\')
+    .replaceAll('\n', '\\n')
+    .replaceAll('\r', '\\r')
+    .replaceAll('\t', '\\t')
+  return quote + (quote === "'" ? escaped.replaceAll("'", "\\'") : escaped) + quote
+}
+
+/** JSON as Python's json.dumps() writes it with sorted keys and no spaces. */
+export function pythonJson(value: unknown): string {
+  const text = JSON.stringify(value, (_key, item) =>
+    typeof item === 'object' && item !== null && !Array.isArray(item)
+      ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : item,
+  )
+  return (text ?? 'null').replace(
+    /[\u007f-\uffff]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+}
