@@ -4,7 +4,6 @@ import { invalid } from '../errors.ts'
 import { type ChunkRow, readChunk } from '../metrics/chunk.ts'
 import { toStep } from '../metrics/columns.ts'
 import { Buckets, readNodes, type Scale } from './buckets.ts'
-import { noSuchRuns } from './query.ts'
 import {
   type ChartHead,
   type ChartQuery,
@@ -34,14 +33,13 @@ const POINTS_OF_TRIP = 200_000
  * One trip to the database; one more for each further 8 MiB that the chart is made of; and where the axis is time, more
  * for the points around the ends of buckets, which no node knows.
  *
- * @throws TrackerError where a run does not exist, or there are too many series
+ * @throws TrackerError where there are too many series
  */
 export async function readChart(db: Database, query: ChartQuery): Promise<Chart> {
   const charts = new ChartRepository(db.http)
   const { rows } = await db.single(charts.rows(query))
   const [head] = rows
   if (head === undefined) throw new Error('A chart without a head')
-  if (head.missing !== null) throw noSuchRuns(head.missing.split(','))
   if (head.series > query.maxSeries) {
     throw invalid([{ path: 'rank', message: `gives ${head.series} series; at most ${query.maxSeries}` }])
   }

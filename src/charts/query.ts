@@ -1,7 +1,7 @@
 /** What `GET /charts` takes. */
 import { z } from '@hono/zod-openapi'
 import { type Finding, invalid, notFound } from '../errors.ts'
-import { epochMilliseconds, isInt64, queryInteger, TIMESTAMP_FAULT } from '../http/schemas.ts'
+import { epochMilliseconds, isInt64, queryInteger, several, TIMESTAMP_FAULT } from '../http/schemas.ts'
 import { nameSchema } from '../metrics/openapi.ts'
 import { MAX_RANK, nameFault } from '../metrics/points.ts'
 import { AXES, type ChartQuery, MAX_BUCKETS } from './repository.ts'
@@ -15,19 +15,6 @@ const MAX_AVERAGED = 10 * MAX_SERIES
 
 /** How many characters of something unusable are told back. */
 const TOLD = 80
-
-/** A query parameter that may come several times. */
-const several = (description: string, max: number, items: { type: 'string' }) =>
-  z
-    .union([z.string(), z.array(z.string())])
-    .transform((value) => [value].flat())
-    .openapi({
-      param: { explode: true, description },
-      type: 'array',
-      items,
-      minItems: 1,
-      maxItems: max,
-    })
 
 /** An end of the range: what it may be depends on the axis, so it is read later. */
 const end = (description: string) =>

@@ -3,7 +3,7 @@ import { router } from '../http/context.ts'
 import { finds, json, reads } from '../http/responses.ts'
 import { Buckets } from './buckets.ts'
 import { type Chart as ChartOfPoints, type Curve, readChart } from './chart.ts'
-import { ChartParameters, chartQuery } from './query.ts'
+import { ChartParameters, chartQuery, noSuchRuns } from './query.ts'
 import { bucketColumns, Chart } from './wire.ts'
 
 /** How far back the next `since` looks, in milliseconds: longer than a call may take from its stamp to its commit. */
@@ -45,6 +45,7 @@ export const chartRoutes = router().openapi(
     const query = chartQuery(asked, VERSION.exec(c.req.header('If-None-Match') ?? '')?.[1])
     const chart = await readChart(c.var.db, query)
     const { head, scale } = chart
+    if (head.missing !== null) throw noSuchRuns(head.missing.split(','))
     c.header('ETag', `W/"${head.version}.1"`)
     c.header('Cache-Control', head.ended ? FOR_EVER : ASK_AGAIN)
     if (head.version === query.version) return c.body(null, 304)

@@ -81,6 +81,9 @@ export function translate(error: unknown): unknown {
     const what = table === 'runs' ? 'A run' : 'An experiment'
     return new TrackerError('conflict', `${what} with this id was created with other content`)
   }
+  if (state === '23502' && table === 'runs' && column === 'experiment_id') {
+    return notFound('Experiment', [{ path: 'experiment_id', message: 'is in the trash' }])
+  }
   const violation = constraint === undefined ? undefined : VIOLATIONS[constraint]
   if (violation) return violation()
   if (tooLarge(error)) {

@@ -1,9 +1,15 @@
-import { and, count, desc, eq, sql } from 'drizzle-orm'
+import { and, count, desc, eq, isNull, type SQL, sql } from 'drizzle-orm'
 import type { Db, TimeCursor } from '../db/database.ts'
 import { type ExperimentRow, experiments, runs } from '../db/schema.ts'
 
 export type NewExperiment = typeof experiments.$inferInsert
 export type ExperimentPatch = Partial<Pick<ExperimentRow, 'name' | 'owner' | 'description' | 'status'>>
+
+/** The id of the experiment that MLflow's clients take where none is named. */
+export const DEFAULT_EXPERIMENT = '00000000-0000-0000-0000-000000000000'
+
+/** Experiments are not the native API's to show while they are in the trash. */
+const shown = isNull(experiments.deletedAt)
 
 /** Where a page of owners begins: after this one, most experiments first. */
 export interface OwnerCursor {
@@ -33,11 +39,114 @@ export class ExperimentRepository {
 
   /** Whether there is such an experiment: one row, or none. */
   exists(id: string) {
-    return this.#db.select({ id: experiments.id }).from(experiments).where(eq(experiments.id, id))
+    return this.#db
+      .select({ id: experiments.id })
+      .from(experiments)
+      .where(and(eq(experiments.id, id), shown))
   }
 
   find(id: string) {
+    return this.#db
+      .select()
+      .from(experiments)
+      .where(and(eq(experiments.id, id), shown))
+  }
+
+  /** As `find`, in the trash too. */
+  findAny(id: string) {
     return this.#db.select().from(experiments).where(eq(experiments.id, id))
+  }
+
+  /** The experiments of a name, in the trash too: those that are not come first, then the newest. */
+  findByName(name: string) {
+    return this.#db
+      .select()
+      .from(experiments)
+      .where(eq(experiments.name, name))
+      .orderBy(sql`${experiments.deletedAt} is not null`, desc(experiments.createdAt), desc(experiments.id))
+      .limit(1)
+  }
+
+  /** Sees to it that the default experiment is there. */
+  ensureDefault() {
+    return this.#db
+      .insert(experiments)
+      .values({ id: DEFAULT_EXPERIMENT, name: 'Default', owner: 'mlflow', creationHash: '' })
+      .onConflictDoNothing()
+  }
+
+  /** Makes others who want this name wait until the transaction ends, where names must differ. */
+  lockName(name: string) {
+    return this.#db.execute(sql`select pg_advisory_xact_lock(hashtextextended(${name}, 0))`)
+  }
+
+  /**
+   * Creates an experiment unless its name is taken, also in the trash; again it does nothing. After `lockName` in the
+   * same transaction, no two get one name.
+   */
+  insertNamed({
+    id,
+    name,
+    owner,
+    tags,
+    artifactLocation,
+    creationHash,
+  }: Required<Pick<NewExperiment, 'id' | 'name' | 'owner' | 'tags' | 'artifactLocation' | 'creationHash'>>) {
+    return this.#db.execute(sql`
+      insert into experiments (id, name, owner, tags, artifact_location, creation_hash)
+      select ${id}::uuid, ${name}, ${owner}, ${JSON.stringify(tags)}::jsonb, ${artifactLocation}::text, ${creationHash}
+      where not exists (select from experiments where name = ${name} and id <> ${id}::uuid)
+      on conflict (id) do nothing`)
+  }
+
+  /** Renames an experiment that is not in the trash unless the name is taken; after `lockName`, as `insertNamed`. */
+  rename(id: string, name: string) {
+    return this.#db
+      .update(experiments)
+      .set({ name, updatedAt: sql`now()` })
+      .where(
+        and(
+          eq(experiments.id, id),
+          shown,
+          sql`not exists (select from experiments as other where other.name = ${name} and other.id <> ${id}::uuid)`,
+        ),
+      )
+  }
+
+  /** Puts an experiment into the trash or takes it out; a row where it was not there already. */
+  setDeleted(id: string, deleted: boolean) {
+    return this.#db
+      .update(experiments)
+      .set({ deletedAt: deleted ? sql`now()` : null, updatedAt: sql`now()` })
+      .where(and(eq(experiments.id, id), deleted ? shown : sql`not ${shown}`))
+      .returning({ id: experiments.id })
+  }
+
+  /** Sets tags of an experiment that is not in the trash. */
+  setTags(id: string, tags: Record<string, string>) {
+    return this.#db
+      .update(experiments)
+      .set({ tags: sql`${experiments.tags} || ${JSON.stringify(tags)}::jsonb` })
+      .where(and(eq(experiments.id, id), shown))
+  }
+
+  /** Removes a tag of an experiment that is not in the trash; a row where it was there. */
+  deleteTag(id: string, key: string) {
+    return this.#db
+      .update(experiments)
+      .set({ tags: sql`${experiments.tags} - ${key}::text` })
+      .where(and(eq(experiments.id, id), shown, sql`${experiments.tags} ? ${key}::text`))
+      .returning({ id: experiments.id })
+  }
+
+  /** Experiments under some conditions in some order; one row more than `limit` when there is a next page. */
+  search(conditions: SQL[], order: SQL, cursor: SQL<(string | null)[]>, limit: number) {
+    return this.#db
+      .select({ experiment: experiments, cursor })
+      .from(experiments)
+      .where(and(...conditions))
+      .orderBy(order)
+      .limit(limit + 1)
   }
 
   /** Newest first, with the number of runs of each; one row more than `limit` when there is a next page. */
@@ -56,11 +165,12 @@ export class ExperimentRepository {
         status: experiments.status,
         createdAt: experiments.createdAt,
         // Counted for the rows of the page alone; an outer join would count before the limit is applied.
-        runCount: this.#db.$count(runs, eq(runs.experimentId, experiments.id)),
+        runCount: this.#db.$count(runs, and(eq(runs.experimentId, experiments.id), isNull(runs.deletedAt))),
       })
       .from(experiments)
       .where(
         and(
+          shown,
           owner === undefined ? undefined : eq(experiments.owner, owner),
           status === undefined ? undefined : eq(experiments.status, status),
           after &&
@@ -72,7 +182,10 @@ export class ExperimentRepository {
   }
 
   update(id: string, patch: ExperimentPatch) {
-    return this.#db.update(experiments).set(patch).where(eq(experiments.id, id))
+    return this.#db
+      .update(experiments)
+      .set({ ...patch, updatedAt: sql`now()` })
+      .where(and(eq(experiments.id, id), shown))
   }
 
   /** Deletes an experiment and, by cascade, everything below it; gives the id when there was one. */
@@ -86,6 +199,7 @@ export class ExperimentRepository {
     return this.#db
       .select({ owner: experiments.owner, count: experimentCount })
       .from(experiments)
+      .where(shown)
       .groupBy(experiments.owner)
       .having(
         after &&

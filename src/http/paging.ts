@@ -34,6 +34,13 @@ export const timeCursor = cursor(
   (time = '', id = '') => ({ time: new Date(cursorTime(time)), id }),
 )
 
+/** A cursor of rows whose order the caller chose; what is in it is read with the order. */
+export const orderCursor = z.string().optional().openapi({
+  description:
+    'Where the page begins; the `Link` header of the page before has it. It goes with that order alone.',
+  pattern: '^[A-Za-z0-9_-]+$',
+})
+
 /** The query parameter `limit`: how many rows a page has, at most. */
 export const limit = (byDefault: number, max: number) =>
   queryInteger(1, max)
@@ -62,10 +69,13 @@ export function page<Row>(
   if (rows.length <= size) return rows
   const kept = rows.slice(0, size)
   const last = kept.at(-1)
-  if (last !== undefined) {
-    const url = new URL(c.req.url)
-    url.searchParams.set('cursor', key(last).join('.'))
-    c.header('Link', `<${url.pathname}${url.search}>; rel="next"`)
-  }
+  if (last !== undefined) linkTo(c, key(last).join('.'))
   return kept
+}
+
+/** Links to the next page of a list. */
+export function linkTo(c: AppContext, cursor: string) {
+  const url = new URL(c.req.url)
+  url.searchParams.set('cursor', cursor)
+  c.header('Link', `<${url.pathname}${url.search}>; rel="next"`)
 }

@@ -157,3 +157,16 @@ export const queryStep = (byDefault: bigint) =>
     .optional()
     .transform((value) => (value === undefined ? byDefault : BigInt(value)))
     .openapi({ type: 'integer', format: 'int64' })
+
+/** A query parameter that may come several times. */
+export const several = (description: string, max: number, items: { type: 'string' }) =>
+  z
+    .union([z.string(), z.array(z.string())])
+    .transform((value) => [value].flat())
+    .openapi({
+      param: { explode: true, description },
+      type: 'array',
+      items,
+      minItems: 1,
+      maxItems: max,
+    })

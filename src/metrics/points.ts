@@ -124,7 +124,7 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 const isSpecial = (value: unknown) => value === 'NaN' || value === 'Infinity' || value === '-Infinity'
 
 /** An int64, or undefined for what is none. */
-function readStep(value: unknown): number | bigint | undefined {
+export function readStep(value: unknown): number | bigint | undefined {
   // -0 is 0: a step has no sign of its own.
   if (typeof value === 'number') return Number.isSafeInteger(value) ? value + 0 : undefined
   if (typeof value !== 'string' || !/^-?\d{1,19}$/.test(value)) return undefined
@@ -322,6 +322,29 @@ function push(series: SeriesPoints, step: number | bigint, value: number, time: 
   steps.push(step)
   series.values.push(value)
   series.times.push(time)
+}
+
+/** A point whose time the client said. */
+export interface NamedPoint {
+  name: string
+  step: number | bigint
+  value: number
+  /** Epoch milliseconds. */
+  time: number
+}
+
+/** Points of rank 0 as series, each point once. */
+export function seriesOf(points: NamedPoint[]): SeriesPoints[] {
+  const byName = new Map<string, SeriesPoints>()
+  for (const { name, step, value, time } of points) {
+    let series = byName.get(name)
+    if (series === undefined) {
+      series = { name, rank: 0, steps: [], values: [], times: [], timed: true, increasing: true }
+      byName.set(name, series)
+    }
+    push(series, step, value, time, true)
+  }
+  return [...byName.values()].map(withoutRepeats)
 }
 
 /** Whether all are int64 as numbers; by index, because a JSON array has no holes and a callback a point costs. */

@@ -43,6 +43,20 @@ export class MetricRepository {
       .limit(limit)
   }
 
+  /** How many points a metric has in each of some runs, of rank 0. */
+  counts(runIds: string[], name: string) {
+    return this.#db
+      .select({ runId: series.runId, count: series.count })
+      .from(series)
+      .where(
+        and(
+          sql`${series.runId} = any(${sql.param(runIds)}::uuid[])`,
+          eq(series.name, name),
+          eq(series.rank, 0),
+        ),
+      )
+  }
+
   /** The series of one metric and rank, if there is one. */
   find(runId: string, name: string, rank: number) {
     return this.#db
@@ -52,18 +66,20 @@ export class MetricRepository {
   }
 
   /**
-   * Stores the points of a call, each once, whatever else is stored at the same time. Gives one row: how many points
-   * were `stored`, and the series that are `due` to be merged, with commas between them. A run that does not exist
-   * violates a foreign key. All of it is the function `log_points`: why, its migration says.
+   * Stores the points of a call, each once, whatever else is stored at the same time. Gives one row, or none where there
+   * is no such run: how many points were `stored`, and the series that are `due` to be merged, with commas between them;
+   * null when the run is in the trash (`deleted`), or does not meet the condition. All of it is the function
+   * `log_points`: why, its migration says.
    */
-  log(runId: string, call: SeriesOfCall[]) {
+  log(runId: string, call: SeriesOfCall[], condition: SQL = sql`runs.deleted_at is null`) {
     const of = <T>(value: (series: SeriesOfCall) => T) => column(call, value)
     const chunks = call.map(({ chunk }) => chunk)
     const form = columnsOf(chunks)
     const tails = call.map(({ timed }) => (typeof timed === 'boolean' ? NOTHING : timed))
     const { starts, packed } = pack(chunks, tails)
-    return this.#db.execute<{ stored: string; due: string | null }>(sql`
-      select stored, array_to_string(due, ',') as due from log_points(
+    return this.#db.execute<{ deleted: boolean; logged: [stored: number, due: string | null] | null }>(sql`
+      select runs.deleted_at is not null as deleted, case when ${condition} then (
+        select json_build_array(stored, array_to_string(due, ',')) from log_points(
         ${runId}, ${of(({ name }) => name)}, ${of(({ rank }) => rank)},
         ${of(({ timed }) => (typeof timed === 'boolean' ? Number(timed) : 2))},
         ${form.counts}, ${form.firstSteps}, ${form.lastSteps}, ${form.strides},
@@ -76,7 +92,8 @@ export class MetricRepository {
         ${of(({ chunk: { all } }) => all.max && doubleText(all.max.value))},
         ${of(({ chunk }) => chunk.all.max?.time)},
         ${form.nodeBits}, ${form.summaryCounts}, ${form.nodeCounts}, ${form.stepWidths}, ${form.timeWidths}, ${starts}, ${packed}
-      )`)
+      )) end as logged
+      from runs where runs.id = ${runId}::uuid`)
   }
 
   /**

@@ -1,6 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { accepts } from 'hono/accepts'
-import { Database } from '../db/database.ts'
 import { notFound } from '../errors.ts'
 import { JSON_TYPE, LINES, mediaType, readBody } from '../http/body.ts'
 import { router } from '../http/context.ts'
@@ -19,12 +18,12 @@ import { RunRepository } from '../runs/repository.ts'
 import { toCall } from './call.ts'
 import { exact } from './columns.ts'
 import { doubleBits, doubleOf } from './double.ts'
-import { EXPORT_PAGE, EXPORTS, exportPoints } from './export.ts'
+import { EXPORT_PAGE, EXPORTS, exportPoints, formatOf } from './export.ts'
 import { pageOf, reach } from './history.ts'
 import { linesBody, pointsBody } from './openapi.ts'
 import { MAX_RANK, nameFault, readJson, readLines } from './points.ts'
 import { MetricRepository } from './repository.ts'
-import { sealSmall } from './sealing.ts'
+import { sealDue } from './sealing.ts'
 import { Point, pointText, SeriesSummary, seriesSummary, textOf } from './wire.ts'
 
 const tags = ['metrics']
@@ -92,12 +91,9 @@ export const metricRoutes = router()
 
       const metrics = new MetricRepository(c.var.db.http)
       const { rows } = await c.var.db.single(metrics.log(id, toCall(series)))
-      const stored = Number(rows[0]?.stored)
-      const due = rows[0]?.due
-      if (due) {
-        const db = new Database(c.env, (promise) => c.executionCtx.waitUntil(promise))
-        c.executionCtx.waitUntil(sealSmall(db, due.split(',')))
-      }
+      const [stored, due] = rows[0]?.logged ?? []
+      if (stored === undefined) throw notFound('Run')
+      sealDue(c, due)
       return c.json(
         { stored, duplicates: count - stored + repeated, ...(ignored.length > 0 && { ignored }) },
         200,
@@ -193,7 +189,7 @@ export const metricRoutes = router()
       }
       // More than one trip: a whole history is longer than what one answer of the database,
       // or the memory of a Worker, can hold.
-      const { body, finished } = exportPoints(type, points, async (after) => {
+      const { body, finished } = exportPoints(formatOf(type), points, EXPORT_PAGE, async (after) => {
         const rest = { from, to, after }
         const [{ rows }] = await c.var.db.batch([
           metrics.history(id, name, rank, { ...reach(rest), limit: EXPORT_PAGE }),

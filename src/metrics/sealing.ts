@@ -2,7 +2,8 @@
  * Sealing: the small chunks that calls leave behind become few large ones, in the background. `docs/sealing.md` says what
  * happens when, and how to watch it.
  */
-import type { Database } from '../db/database.ts'
+import { Database } from '../db/database.ts'
+import type { AppContext } from '../http/context.ts'
 import { log } from '../http/log.ts'
 import { type Chunk, readChunk, toChunk } from './chunk.ts'
 import { type Columns, merge, rangeOf, slice, startOf } from './columns.ts'
@@ -25,13 +26,20 @@ const POINTS_OF_PASS = 200_000
 /** How many passes one cron run makes at most: the next run goes on. */
 const PASSES = 50
 
+/** Merges, after the answer, the series that a call found to be due: their ids with commas between them. */
+export function sealDue(c: AppContext, due: string | null | undefined): void {
+  if (!due) return
+  const db = new Database(c.env, (promise) => c.executionCtx.waitUntil(promise))
+  c.executionCtx.waitUntil(sealSmall(db, due.split(',')))
+}
+
 /**
  * Merges the small chunks of some series, after the call that made them many. Failing is no harm: the next call that
  * is due, or cron, tries again.
  *
  * @param seriesIds int64 in decimal
  */
-export async function sealSmall(db: Database, seriesIds: string[]): Promise<void> {
+async function sealSmall(db: Database, seriesIds: string[]): Promise<void> {
   try {
     const metrics = new MetricRepository(db.http)
     const { rows } = await db.single(metrics.waiting(seriesIds, BYTES_OF_PASS, SMALL))

@@ -67,7 +67,8 @@ export function textOf(points: PlacedPoint[], each: (point: PlacedPoint) => stri
   return text
 }
 
-function valueText(value: number): string {
+/** A double as JSON text. */
+export function valueText(value: number): string {
   if (!Number.isFinite(value)) return `"${value}"`
   return Object.is(value, -0) ? '-0.0' : `${value}`
 }

@@ -5,6 +5,9 @@
 import { Hono } from 'hono'
 import type { AppEnv } from '../http/context.ts'
 import { MlflowError, onMlflowError } from './errors.ts'
+import { experimentRoutes } from './experiments.ts'
+import { metricRoutes } from './metrics.ts'
+import { runRoutes } from './runs.ts'
 
 /** The MLflow whose API this is; its clients ask for it. */
 const VERSION = '3.17.0'
@@ -13,7 +16,7 @@ const VERSION = '3.17.0'
 const NOT_SERVED =
   /^\/(traces|assessments|scorers|webhooks|gateway|prompts|prompt-optimization|datasets|runs\/link-traces|secrets|endpoints|jobs)\b/
 
-const api = new Hono<AppEnv>()
+const api = new Hono<AppEnv>().route('/', experimentRoutes).route('/', runRoutes).route('/', metricRoutes)
 
 /** Answers whatever none of the routes does. */
 const nothingHere = new Hono<AppEnv>().all('*', (c) => {

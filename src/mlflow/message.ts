@@ -62,8 +62,8 @@ export const pair = z.object({
   value: text.transform((value) => value ?? ''),
 })
 
-/** The name of a custom message of a field: with it goes what MLflow adds to all of them. */
-const HINT = ' See the API docs for more information about request parameters.'
+/** What MLflow adds to whatever it says of a field. */
+export const HINT = ' See the API docs for more information about request parameters.'
 
 /**
  * The request's message, as the schema has it.

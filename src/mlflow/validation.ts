@@ -54,3 +54,41 @@ export function normalPath(path: string): string {
   }
   return root + parts.join('/') || '.'
 }
+
+/** The value that is kept of a param. */
+export function checkParam(key: string, value: string, path: string): string {
+  checkName(key, path)
+  checkLength('Param key', MAX_KEY, key)
+  return truncated(value, MAX_PARAM_VALUE)
+}
+
+/** The value that is kept of a run's tag. */
+export function checkTag(key: string, value: string, path: string): string {
+  checkName(key, path)
+  checkLength(path, MAX_KEY, key)
+  return truncated(value, MAX_TAG_VALUE)
+}
+
+interface DatasetFields {
+  name: string | undefined
+  digest: string | undefined
+  source_type: string | undefined
+  source: string | undefined
+  schema: string | undefined
+  profile: string | undefined
+}
+
+/** A dataset as a run takes it in; what is left out is empty, as in protobuf. */
+export function checkDataset(dataset: DatasetFields, tags: { key: string; value: string }[]) {
+  const { name = '', digest = '', source_type = '', source = '', schema, profile } = dataset
+  checkLength('name', 500, name)
+  checkLength('digest', 36, digest)
+  checkLength('source', 65_535, source)
+  checkLength('schema', 1_048_575, schema ?? '')
+  checkLength('profile', 16_777_215, profile ?? '')
+  for (const { key, value } of tags) {
+    checkLength('key', 255, key)
+    checkLength('value', 500, value)
+  }
+  return { name, digest, sourceType: source_type, source, schema: schema ?? null, profile: profile ?? null }
+}

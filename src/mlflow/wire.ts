@@ -1,10 +1,8 @@
 /** How the things that both APIs show look to MLflow's clients. */
 
+import { DEFAULT_EXPERIMENT } from '../experiments/repository.ts'
 import type { Step } from '../metrics/columns.ts'
 import { rawJson } from '../metrics/wire.ts'
-
-/** The experiment that is always there: id "0" on this wire, the nil UUID everywhere else. */
-export const DEFAULT_EXPERIMENT = '00000000-0000-0000-0000-000000000000'
 
 /** A UUID as this wire has it: 32 hexadecimal digits. */
 export const hexId = (id: string) => id.replaceAll('-', '')
@@ -16,6 +14,7 @@ export function uuidOf(text: string): string | undefined {
   return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
 }
 
+/** An experiment's id on this wire, where the default experiment is "0". */
 export const experimentId = (id: string) => (id === DEFAULT_EXPERIMENT ? '0' : hexId(id))
 
 /** The UUID of an experiment by its id on this wire; undefined for what can be none. */

@@ -1,9 +1,23 @@
-import { and, desc, eq, type SQL, sql } from 'drizzle-orm'
-import type { Db, TimeCursor } from '../db/database.ts'
+import { and, desc, eq, isNull, type SQL, sql } from 'drizzle-orm'
+import type { Db } from '../db/database.ts'
 import { ACTIVE_RUN_STATUSES, type RunRow, runs, type Scalar } from '../db/schema.ts'
 import { MAX_NAMED_BYTES } from '../http/schemas.ts'
 
-export type NewRun = typeof runs.$inferInsert
+/** A run to be. */
+export interface NewRun {
+  id: string
+  experimentId: string
+  name: string | null
+  seed?: number | null
+  parentRunId: string | null
+  /** Whether the run goes without a parent when there is no such run, instead of being refused. */
+  parentMayLack?: boolean
+  startedAt?: Date
+  userId?: string | null
+  params: Record<string, Scalar>
+  tags: Record<string, Scalar>
+  creationHash: string
+}
 
 /** What changes in a run: absent stays, a tag that is null goes. */
 export interface RunPatch {
@@ -12,7 +26,18 @@ export interface RunPatch {
   endedAt?: Date | undefined
   params?: Record<string, Scalar> | undefined
   tags?: Record<string, Scalar | null> | undefined
+  /** Becomes the parent if there is such a run; null for no parent. */
+  parentRunId?: string | null | undefined
 }
+
+/** A param that a run holds with another value than a patch would give it. */
+export interface ChangedParam {
+  key: string
+  old: string
+}
+
+/** Runs are not the native API's to show while they are in the trash. */
+const shown = isNull(runs.deletedAt)
 
 const isActive = (status: RunRow['status']) => ACTIVE_RUN_STATUSES.some((active) => active === status)
 
@@ -24,65 +49,65 @@ export class RunRepository {
     this.#db = db
   }
 
-  /** Creates a run; on an id that is there, as `ExperimentRepository.insert`. */
+  /**
+   * Creates a run; on an id that is there, as `ExperimentRepository.insert`. An experiment that does not exist violates
+   * a foreign key; one in the trash makes the id null, which its column refuses.
+   */
   insert(run: NewRun) {
-    const same = sql`case when ${runs.creationHash} = excluded.creation_hash then excluded.creation_hash end`
-    return this.#db
-      .insert(runs)
-      .values(run)
-      .onConflictDoUpdate({ target: runs.id, set: { creationHash: same } })
+    const parent = run.parentMayLack
+      ? sql`(select id from runs where id = ${run.parentRunId}::uuid)`
+      : sql`${run.parentRunId}::uuid`
+    return this.#db.execute(sql`
+      insert into runs (
+        id, experiment_id, parent_run_id, name, seed, started_at, user_id, artifact_uri, params, tags, creation_hash
+      )
+      select ${run.id}::uuid, case when experiments.deleted_at is null then experiment.id end, ${parent}, ${run.name}, ${run.seed ?? null}::bigint,
+        coalesce(${run.startedAt?.toISOString() ?? null}::timestamptz, now()), ${run.userId ?? null},
+        rtrim(experiments.artifact_location, '/') || '/' || ${run.id.replaceAll('-', '')}::text || '/artifacts',
+        ${JSON.stringify(run.params)}::jsonb, ${JSON.stringify(run.tags)}::jsonb, ${run.creationHash}
+      from (select ${run.experimentId}::uuid as id) as experiment left join experiments using (id)
+      on conflict (id) do update set
+        creation_hash = case when runs.creation_hash = excluded.creation_hash then excluded.creation_hash end`)
   }
 
   find(id: string) {
-    return this.#db.select().from(runs).where(eq(runs.id, id))
+    return this.#db
+      .select()
+      .from(runs)
+      .where(and(eq(runs.id, id), shown))
   }
 
   /** Whether there is such a run: one row, or none. */
   exists(id: string) {
-    return this.#db.select({ id: runs.id }).from(runs).where(eq(runs.id, id))
-  }
-
-  /** Runs of an experiment, newest first; one row more than `limit` when there is a next page. */
-  list(
-    experimentId: string,
-    filter: { status?: RunRow['status'] | undefined; after?: TimeCursor | undefined; limit: number },
-  ) {
-    const { status, after, limit } = filter
     return this.#db
-      .select()
+      .select({ id: runs.id })
       .from(runs)
-      .where(
-        and(
-          eq(runs.experimentId, experimentId),
-          status === undefined ? undefined : eq(runs.status, status),
-          after &&
-            sql`(${runs.startedAt}, ${runs.id}) < (${after.time.toISOString()}::timestamptz, ${after.id}::uuid)`,
-        ),
-      )
-      .orderBy(desc(runs.startedAt), desc(runs.id))
-      .limit(limit + 1)
+      .where(and(eq(runs.id, id), shown))
   }
 
-  /** As `list`, with no more of each run than an experiment shows. */
+  /** The newest runs of an experiment, no more of each than an experiment shows. */
   summaries(experimentId: string, filter: { limit: number }) {
     const { id, startedAt, status } = runs
     return this.#db
       .select({ id, startedAt, status })
       .from(runs)
-      .where(eq(runs.experimentId, experimentId))
+      .where(and(eq(runs.experimentId, experimentId), shown))
       .orderBy(desc(runs.startedAt), desc(runs.id))
       .limit(filter.limit)
   }
 
   /**
    * Locks a run until the transaction ends and tells what a patch would run against: no row where there is no run,
-   * `changedParams` the keys that hold another value already, `tooLarge` when params or tags would outgrow their limit,
+   * `deleted` when it is in the trash, `changedParams` those that hold another value already, `tooLarge` when params or tags would outgrow their limit,
    * `endsNothing` when it sets an end to a run that goes on. The lock leaves alone those who only insert points.
    */
   check(id: string, patch: RunPatch) {
     return this.#db
       .select({
-        changedParams: sql<string[]>`array(${changedParams(patch)})`,
+        deleted: sql<boolean>`${runs.deletedAt} is not null`,
+        changedParams: sql<ChangedParam[]>`(
+          select coalesce(json_agg(json_build_object('key', key, 'old', old)), '[]') from (${changedParams(patch)}) as changed
+        )`,
         tooLarge: tooLarge(patch),
         endsNothing: endsNothing(patch),
       })
@@ -100,17 +125,48 @@ export class RunRepository {
         ...ending(patch),
         ...(patch.params && { params: mergedParams(patch.params) }),
         ...(patch.tags && { tags: mergedTags(patch.tags) }),
+        ...(patch.parentRunId !== undefined && {
+          parentRunId: sql`(select parent.id from runs as parent where parent.id = ${patch.parentRunId}::uuid)`,
+        }),
         // Drizzle refuses an update that sets nothing.
         id,
       })
-      .where(
-        and(
-          eq(runs.id, id),
-          sql`not exists (${changedParams(patch)})`,
-          sql`not ${tooLarge(patch)}`,
-          sql`not (${endsNothing(patch)})`,
-        ),
-      )
+      .where(and(eq(runs.id, id), sql`${allowed(patch)}`))
+  }
+
+  /** Removes a tag of a run that is not in the trash; a row where it was there. */
+  deleteTag(id: string, key: string) {
+    return this.#db
+      .update(runs)
+      .set({ tags: sql`${runs.tags} - ${key}::text` })
+      .where(and(eq(runs.id, id), shown, sql`${runs.tags} ? ${key}::text`))
+      .returning({ id: runs.id })
+  }
+
+  /** Appends to the list, as JSON, that a tag of a run which is not in the trash holds. */
+  appendToTag(id: string, key: string, item: unknown) {
+    const list = sql`coalesce(${runs.tags} ->> ${key}::text, '[]')::jsonb || ${JSON.stringify([item])}::jsonb`
+    return this.#db
+      .update(runs)
+      .set({ tags: sql`${runs.tags} || jsonb_build_object(${key}::text, (${list})::text)` })
+      .where(and(eq(runs.id, id), shown))
+  }
+
+  /** Puts a run into the trash or takes it out; a row where there is such a run, wherever it was. */
+  setDeleted(id: string, deleted: boolean) {
+    return this.#db
+      .update(runs)
+      .set({ deletedAt: deleted ? sql`coalesce(${runs.deletedAt}, now())` : null })
+      .where(eq(runs.id, id))
+      .returning({ id: runs.id })
+  }
+
+  /** As `setDeleted`, all runs of an experiment. */
+  setAllDeleted(experimentId: string, deleted: boolean) {
+    return this.#db
+      .update(runs)
+      .set({ deletedAt: deleted ? sql`now()` : null })
+      .where(and(eq(runs.experimentId, experimentId), deleted ? shown : sql`not ${shown}`))
   }
 
   /** Deletes a run and, by cascade, its points; gives the id when there was one. */
@@ -119,10 +175,14 @@ export class RunRepository {
   }
 }
 
-/** The keys of `patch.params` that the run holds with another value. */
+/** Whether a patch can be applied to the row: the opposite of what `RunRepository.check` tells. */
+export const allowed = (patch: RunPatch): SQL =>
+  sql`(${shown} and not exists (${changedParams(patch)}) and not ${tooLarge(patch)} and not (${endsNothing(patch)}))`
+
+/** Those of `patch.params` that the run holds with another value, and that value. */
 function changedParams(patch: RunPatch): SQL {
   // Both unfolded once: looked up one by one, each lookup would unpack all of the run's params.
-  return sql`select new.key from jsonb_each_text(${JSON.stringify(patch.params ?? {})}::jsonb) as new
+  return sql`select new.key, old.value as old from jsonb_each_text(${JSON.stringify(patch.params ?? {})}::jsonb) as new
     join jsonb_each_text(${runs.params}) as old using (key) where old.value <> new.value order by new.key`
 }
 

@@ -5,12 +5,15 @@ import { notFound, TrackerError } from '../errors.ts'
 import { ExperimentRepository } from '../experiments/repository.ts'
 import { jsonRequest } from '../http/body.ts'
 import { router } from '../http/context.ts'
-import { LinkHeader, limit, page, timeCursor } from '../http/paging.ts'
+import { LinkHeader, limit, linkTo, orderCursor } from '../http/paging.ts'
 import { conflicts, finds, json, jsonBody, reads, takesBody } from '../http/responses.ts'
-import { pathId } from '../http/schemas.ts'
+import { pathId, several } from '../http/schemas.ts'
 import { creationHash, newId } from '../ids.ts'
 import { MetricRepository } from '../metrics/repository.ts'
+import { parseFilter, parseOrder } from '../search/filter.ts'
+import { NATIVE_WORDS } from './fields.ts'
 import { type RunPatch, RunRepository } from './repository.ts'
+import { listRuns, pageOf } from './search.ts'
 import {
   NewRun,
   newRunRow,
@@ -18,7 +21,7 @@ import {
   RunChange,
   RunListed,
   run,
-  runListed,
+  runFound,
   runStatus,
   SERIES_SHOWN,
   tooManyNamed,
@@ -73,14 +76,22 @@ export const runRoutes = router()
       method: 'get',
       path: '/experiments/{id}/runs',
       tags,
-      summary: 'List the runs of an experiment, newest first',
-      description: 'Without their metrics, of which there can be thousands a run: `/runs/{id}` has them.',
+      summary: 'List or search the runs of an experiment, newest first',
+      description:
+        'Without their metrics, of which there can be thousands a run: `/runs/{id}` has them. A `filter` is as in ' +
+        "`metrics.loss < 0.5 AND (params.lr = '0.1' OR NOT tags.host LIKE 'gpu%')`; beside `metrics`, `params` " +
+        'and `tags` there are `datasets` and the fields of the run itself. A metric is its latest value of rank 0, or ' +
+        '`min(metrics.loss)`, `max(metrics.loss)`.',
       request: {
         params: ofExperiment,
         query: z.object({
           status: runStatus.optional(),
+          filter: z.string().optional().openapi({ example: 'metrics.loss < 0.5' }),
+          order_by: several('Clauses such as `metrics.loss DESC`, the most important first.', 10, {
+            type: 'string',
+          }).optional(),
           limit: limit(100, 1_000),
-          cursor: timeCursor,
+          cursor: orderCursor,
         }),
       },
       responses: {
@@ -91,16 +102,34 @@ export const runRoutes = router()
     }),
     async (c) => {
       const { id } = c.req.valid('param')
-      const { status, limit, cursor: after } = c.req.valid('query')
+      const {
+        status,
+        filter: filterText = '',
+        order_by: orderTexts = [],
+        limit,
+        cursor,
+      } = c.req.valid('query')
       const experiments = new ExperimentRepository(c.var.db.http)
-      const runs = new RunRepository(c.var.db.http)
-      const [[experiment], rows] = await c.var.db.batch([
+      const [[experiment], { rows }] = await c.var.db.batch([
         experiments.exists(id),
-        runs.list(id, { status, after, limit }),
+        listRuns(c.var.db.http, {
+          experimentIds: [id],
+          trash: 'without',
+          status,
+          filter: parseFilter(filterText),
+          filterText,
+          orders: orderTexts.map(parseOrder),
+          orderTexts,
+          words: NATIVE_WORDS,
+          idAscending: false,
+          cursor,
+          limit,
+        }),
       ])
       if (!experiment) throw notFound('Experiment')
-      const kept = page(c, rows, limit, (row) => [row.startedAt.getTime(), row.id])
-      return c.json(kept.map(runListed), 200)
+      const { kept, next } = pageOf(rows, limit)
+      if (next !== undefined) linkTo(c, next)
+      return c.json(kept.map(runFound), 200)
     },
   )
   .openapi(
@@ -158,7 +187,7 @@ export const runRoutes = router()
       const [row] = found.result
       if (!against || !row) throw notFound('Run')
       if (against.changedParams.length > 0) {
-        const names = against.changedParams.map((name) => `"${name}"`).join(', ')
+        const names = against.changedParams.map(({ key }) => `"${key}"`).join(', ')
         throw new TrackerError('conflict', `A param never changes its value: ${names} is set already`)
       }
       if (against.tooLarge) throw tooManyNamed()

@@ -15,6 +15,7 @@ import {
 } from '../http/schemas.ts'
 import { SeriesSummary, seriesSummary } from '../metrics/wire.ts'
 import type { NewRun as NewRunRow } from './repository.ts'
+import type { ListedRun } from './search.ts'
 
 export const runStatus = z.enum(RUN_STATUSES)
 
@@ -78,7 +79,7 @@ export const runSummary = (row: Pick<RunRow, 'id' | 'startedAt' | 'status'>) => 
   status: row.status,
 })
 
-export const runListed = (row: RunRow) => ({
+const runListed = (row: RunRow) => ({
   id: row.id,
   experiment_id: row.experimentId,
   parent_run_id: row.parentRunId,
@@ -87,6 +88,20 @@ export const runListed = (row: RunRow) => ({
   seed: row.seed,
   started_at: row.startedAt.toISOString(),
   ended_at: row.endedAt?.toISOString() ?? null,
+  params: row.params,
+  tags: row.tags,
+})
+
+/** As `runListed`, of a run that a search found. */
+export const runFound = (row: ListedRun) => ({
+  id: row.id,
+  experiment_id: row.experiment_id,
+  parent_run_id: row.parent_run_id,
+  name: row.name,
+  status: row.status,
+  seed: row.seed === null ? null : Number(row.seed),
+  started_at: new Date(Number(row.started)).toISOString(),
+  ended_at: row.ended === null ? null : new Date(Number(row.ended)).toISOString(),
   params: row.params,
   tags: row.tags,
 })

@@ -1,0 +1,15 @@
+/** What the searches of this API share. */
+import { invalidParameter } from './errors.ts'
+
+/** Which of what can be in the trash is looked at; on the wire also as 1, 2, 3. */
+export const VIEW_TYPES = ['ACTIVE_ONLY', 'DELETED_ONLY', 'ALL'] as const
+
+export const MAX_RESULTS = 50_000
+
+/** @throws MlflowError when no page can be as large */
+export function checkMaxResults(maxResults: number): number {
+  const fault = `Invalid value ${maxResults} for parameter 'max_results' supplied. It must be`
+  if (maxResults < 1) throw invalidParameter(`${fault} a positive integer`)
+  if (maxResults > MAX_RESULTS) throw invalidParameter(`${fault} at most ${MAX_RESULTS}`)
+  return maxResults
+}

@@ -1,0 +1,384 @@
+import { Hono } from 'hono'
+import { z } from 'zod'
+import { TrackerError } from '../errors.ts'
+import type { AppContext, AppEnv } from '../http/context.ts'
+import { EARLIEST, LATEST } from '../http/schemas.ts'
+import { newId } from '../ids.ts'
+import { DatasetRepository } from '../runs/datasets.ts'
+import { MLFLOW_WORDS } from '../runs/fields.ts'
+import { type RunPatch, RunRepository } from '../runs/repository.ts'
+import { fullRun, pageOf, searchRuns } from '../runs/search.ts'
+import { parseFilter, parseOrder } from '../search/filter.ts'
+import { doesNotExist, invalidParameter } from './errors.ts'
+import { experimentOf, mustBeActive, noExperiment, workOn } from './experiments.ts'
+import {
+  int64Field,
+  integer,
+  list,
+  maybe,
+  message,
+  milliseconds,
+  pair,
+  requiredText,
+  text,
+} from './message.ts'
+import { randomName } from './names.ts'
+import { checkMaxResults, MAX_RESULTS, VIEW_TYPES } from './paging.ts'
+import { PARENT_RUN, RUN_NAME, run, runInfo, STATUSES, statusOf } from './run-wire.ts'
+import { checkDataset, checkLength, checkParam, checkTag } from './validation.ts'
+import { experimentUuid, uuidOf } from './wire.ts'
+
+const DEFAULT_PAGE = 1_000
+
+/** A message about a run, whose id old clients call `run_uuid`. */
+export const ofRun = <S extends z.ZodRawShape>(shape: S) =>
+  z.preprocess(
+    (input: unknown) =>
+      typeof input === 'object' && input !== null && 'run_uuid' in input
+        ? { run_id: input.run_uuid, ...input }
+        : input,
+    z.object({ run_id: requiredText, ...shape }),
+  )
+
+export const noRun = (id: string) => doesNotExist(`Run with id=${id} not found`)
+
+/** The UUID of a run. */
+export function runOf(id: string): string {
+  const uuid = uuidOf(id)
+  if (uuid === undefined) throw noRun(id)
+  return uuid
+}
+
+export const runMustBeActive = (id: string) =>
+  invalidParameter(`The run ${id} must be in the 'active' state. Current state is deleted.`)
+
+const status = z.union([z.enum(STATUSES), integer.pipe(z.number().min(1).max(STATUSES.length))])
+const statusNamed = (value: z.output<typeof status>) =>
+  typeof value === 'number' ? (STATUSES[value - 1] ?? 'RUNNING') : value
+
+export const runRoutes = new Hono<AppEnv>()
+  .post('/runs/create', async (c) => {
+    const body = await message(
+      c,
+      z.object({
+        experiment_id: text,
+        user_id: text,
+        run_name: text,
+        start_time: maybe(milliseconds),
+        tags: list(pair),
+      }),
+    )
+    const experiment = body.experiment_id || '0'
+    const uuid = experimentOf(experiment)
+    const tags = Object.fromEntries(body.tags.map(({ key, value }) => [key, value]))
+    const { [RUN_NAME]: tagged, [PARENT_RUN]: parent } = tags
+    if (body.run_name && tagged && body.run_name !== tagged) {
+      throw invalidParameter(
+        `Both 'run_name' argument and 'mlflow.runName' tag are specified, but with different values (run_name='${body.run_name}', mlflow.runName='${tagged}').`,
+      )
+    }
+    const name = body.run_name || tagged || randomName()
+    checkLength('run_name', 250, name)
+    const id = newId()
+    const work = workOn(c, uuid)
+    work.add(
+      new RunRepository(c.var.db.http).insert({
+        id,
+        experimentId: uuid,
+        name,
+        parentRunId: (parent && uuidOf(parent)) || null,
+        parentMayLack: true,
+        startedAt: new Date(checkTime(body.start_time ?? 0, 'start_time')),
+        userId: body.user_id ?? '',
+        params: {},
+        tags: without(tags, RUN_NAME),
+        creationHash: '',
+      }),
+    )
+    const created = work.add(fullRun(c.var.db.http, id))
+    try {
+      await work.commit()
+    } catch (error) {
+      if (!(error instanceof TrackerError) || error.code !== 'not_found') throw error
+      // What is wrong with the experiment is told only where there is one: it is in the trash.
+      throw error.errors.length === 0 ? noExperiment(experiment) : mustBeActive(experiment)
+    }
+    const [row] = created.result.rows
+    if (!row) throw new Error('A run that was created is not there')
+    return c.json({ run: run(row) })
+  })
+  .get('/runs/get', async (c) => {
+    const { run_id: id } = await message(c, ofRun({}))
+    const { rows } = await c.var.db.single(fullRun(c.var.db.http, runOf(id)))
+    const [row] = rows
+    if (!row) throw noRun(id)
+    return c.json({ run: run(row) })
+  })
+  .post('/runs/update', async (c) => {
+    const body = await message(
+      c,
+      ofRun({ status: maybe(status), end_time: maybe(milliseconds), run_name: text }),
+    )
+    const to = body.status === undefined ? undefined : statusOf(statusNamed(body.status))
+    const ends = to !== 'running' && to !== 'scheduled'
+    if (body.run_name) checkLength('run_name', 250, body.run_name)
+    const work = workOn(c)
+    const patched = patch(
+      c,
+      body.run_id,
+      {
+        status: to,
+        // A run that goes on has no end: MLflow's clients send the old one when they resume a run.
+        ...(body.end_time !== undefined &&
+          ends && { endedAt: new Date(checkTime(body.end_time, 'end_time')) }),
+        ...(body.run_name && { name: body.run_name }),
+      },
+      work,
+    )
+    const found = work.add(fullRun(c.var.db.http, runOf(body.run_id)))
+    await work.commit()
+    patched.check()
+    const [row] = found.result.rows
+    if (!row) throw noRun(body.run_id)
+    return c.json({ run_info: runInfo(row) })
+  })
+  .post('/runs/delete', async (c) => {
+    const { run_id: id } = await message(c, ofRun({}))
+    await setDeleted(c, id, true)
+    return c.json({})
+  })
+  .post('/runs/restore', async (c) => {
+    const { run_id: id } = await message(c, ofRun({}))
+    await setDeleted(c, id, false)
+    return c.json({})
+  })
+  .post('/runs/log-parameter', async (c) => {
+    const { run_id: id, key, value = '' } = await message(c, ofRun({ key: requiredText, value: text }))
+    const work = workOn(c)
+    const patched = patch(c, id, { params: { [key]: checkParam(key, value, 'key') } }, work)
+    await work.commit()
+    patched.check()
+    return c.json({})
+  })
+  .post('/runs/set-tag', async (c) => {
+    const { run_id: id, key, value = '' } = await message(c, ofRun({ key: requiredText, value: text }))
+    const work = workOn(c)
+    const patched = patch(c, id, tagPatch({ [key]: checkTag(key, value, 'key') }), work)
+    await work.commit()
+    patched.check()
+    return c.json({})
+  })
+  .post('/runs/delete-tag', async (c) => {
+    const { run_id: id, key } = await message(c, ofRun({ key: requiredText }))
+    const uuid = runOf(id)
+    const runs = new RunRepository(c.var.db.http)
+    const work = workOn(c)
+    const deleted = work.add(runs.deleteTag(uuid, key))
+    const state = work.add(runs.check(uuid, {}))
+    await work.commit({ repeatable: false })
+    const [against] = state.result
+    if (!against) throw noRun(id)
+    if (against.deleted) throw runMustBeActive(id)
+    if (deleted.result.length === 0) throw doesNotExist(`No tag with name: ${key} in run with id ${id}`)
+    return c.json({})
+  })
+  .post('/runs/log-inputs', async (c) => {
+    const body = await message(
+      c,
+      ofRun({
+        datasets: list(
+          z.object({
+            tags: list(pair),
+            dataset: z.object({
+              name: text,
+              digest: text,
+              source_type: text,
+              source: text,
+              schema: text,
+              profile: text,
+            }),
+          }),
+        ),
+        models: list(z.object({ model_id: requiredText })),
+      }),
+    )
+    const uuid = runOf(body.run_id)
+    const inputs = body.datasets.map(({ dataset, tags }) => ({ ...checkDataset(dataset, tags), tags }))
+    const datasets = new DatasetRepository(c.var.db.http)
+    const work = workOn(c)
+    const state = work.add(new RunRepository(c.var.db.http).check(uuid, {}))
+    if (inputs.length > 0) {
+      work.add(datasets.insert(uuid, inputs))
+      work.add(datasets.use(uuid, inputs))
+    }
+    if (body.models.length > 0) {
+      work.add(
+        datasets.addModels(
+          uuid,
+          'input',
+          body.models.map(({ model_id }) => ({ modelId: model_id, step: null })),
+        ),
+      )
+    }
+    await work.commit()
+    checkState(body.run_id, state.result[0])
+    return c.json({})
+  })
+  .post('/runs/outputs', async (c) => {
+    const body = await message(
+      c,
+      ofRun({
+        models: z.array(z.object({ model_id: requiredText, step: maybe(int64Field) })),
+      }),
+    )
+    const uuid = runOf(body.run_id)
+    const work = workOn(c)
+    const state = work.add(new RunRepository(c.var.db.http).check(uuid, {}))
+    work.add(
+      new DatasetRepository(c.var.db.http).addModels(
+        uuid,
+        'output',
+        body.models.map(({ model_id, step = 0 }) => ({ modelId: model_id, step: String(step) })),
+      ),
+    )
+    await work.commit()
+    checkState(body.run_id, state.result[0])
+    return c.json({})
+  })
+  .post('/runs/log-model', async (c) => {
+    const { run_id: id, model_json: json } = await message(c, ofRun({ model_json: requiredText }))
+    const model = modelOf(json)
+    const uuid = runOf(id)
+    const runs = new RunRepository(c.var.db.http)
+    const work = workOn(c)
+    const state = work.add(runs.check(uuid, {}))
+    work.add(runs.appendToTag(uuid, 'mlflow.log-model.history', model))
+    await work.commit({ repeatable: false })
+    checkState(id, state.result[0])
+    return c.json({})
+  })
+  .post('/runs/search', async (c) => {
+    const body = await message(
+      c,
+      z.object({
+        experiment_ids: list(z.string()),
+        filter: text,
+        run_view_type: maybe(z.union([z.enum(VIEW_TYPES), integer])),
+        max_results: maybe(integer.refine((value) => value <= MAX_RESULTS)),
+        order_by: list(z.string()),
+        page_token: text,
+      }),
+    )
+    const limit = checkMaxResults(body.max_results ?? DEFAULT_PAGE)
+    const view =
+      typeof body.run_view_type === 'number' ? VIEW_TYPES[body.run_view_type - 1] : body.run_view_type
+    const { rows } = await c.var.db.single(
+      searchRuns(c.var.db.http, {
+        experimentIds: body.experiment_ids.flatMap((id) => experimentUuid(id) ?? []),
+        trash: view === 'DELETED_ONLY' ? 'only' : view === 'ALL' ? 'with' : 'without',
+        filter: parseFilter(body.filter ?? ''),
+        filterText: body.filter ?? '',
+        orders: body.order_by.map(parseOrder),
+        orderTexts: body.order_by,
+        words: MLFLOW_WORDS,
+        idAscending: true,
+        cursor: body.page_token || undefined,
+        limit,
+      }),
+    )
+    const { kept, next } = pageOf(rows, limit)
+    return c.json({
+      ...(kept.length > 0 && { runs: kept.map(run) }),
+      ...(next !== undefined && { next_page_token: next }),
+    })
+  })
+
+/** What is to be changed in a run for tags of this API: some of them are columns. */
+export function tagPatch(tags: Record<string, string>): RunPatch {
+  const { [RUN_NAME]: name, [PARENT_RUN]: parent } = tags
+  return {
+    tags: without(tags, RUN_NAME),
+    ...(name !== undefined && { name: name || null }),
+    ...(parent !== undefined && { parentRunId: uuidOf(parent) ?? null }),
+  }
+}
+
+const without = (tags: Record<string, string>, name: string) =>
+  Object.fromEntries(Object.entries(tags).filter(([key]) => key !== name))
+
+/**
+ * Adds to a unit of work what changes a run.
+ *
+ * @returns after the commit, `check` throws what there was against it
+ */
+export function patch(c: AppContext, id: string, change: RunPatch, work = workOn(c)) {
+  const uuid = runOf(id)
+  const runs = new RunRepository(c.var.db.http)
+  const checked = work.add(runs.check(uuid, change))
+  work.add(runs.update(uuid, change))
+  return {
+    check() {
+      const [against] = checked.result
+      checkState(id, against)
+      const [first] = against?.changedParams ?? []
+      if (first !== undefined) throw changedParams(id, against?.changedParams ?? [], change.params ?? {})
+      if (against?.tooLarge)
+        throw invalidParameter('A run holds at most 1 MiB of params, and as many of tags')
+      if (against?.endsNothing) {
+        throw invalidParameter('The run goes on: to set its end_time, send a status that ends it')
+      }
+    },
+  }
+}
+
+/** @throws MlflowError when nothing can be logged to a run */
+function checkState(id: string, state: { deleted: boolean } | undefined) {
+  if (!state) throw noRun(id)
+  if (state.deleted) throw runMustBeActive(id)
+}
+
+function changedParams(id: string, changed: { key: string; old: string }[], params: Record<string, unknown>) {
+  const [first] = changed
+  if (first !== undefined && Object.keys(params).length === 1) {
+    return invalidParameter(
+      `Changing param values is not allowed. Param with key='${first.key}' was already logged with value='${first.old}' for run ID='${id}'. Attempted logging new value '${params[first.key]}'.`,
+    )
+  }
+  const told = changed.map(
+    ({ key, old }) => `{'key': '${key}', 'old_value': '${old}', 'new_value': '${params[key]}'}`,
+  )
+  return invalidParameter(
+    `Changing param values is not allowed. Params were already logged='[${told.join(', ')}]' for run ID='${id}'.`,
+  )
+}
+
+async function setDeleted(c: AppContext, id: string, deleted: boolean) {
+  const found = await c.var.db.single(new RunRepository(c.var.db.http).setDeleted(runOf(id), deleted))
+  if (found.length === 0) throw noRun(id)
+}
+
+/** @throws MlflowError for what is no moment between the years 1 and 9999 */
+export function checkTime(time: number, name: string): number {
+  if (time >= EARLIEST && time <= LATEST) return time
+  throw invalidParameter(`Invalid value ${time} for parameter '${name}' supplied: must be epoch milliseconds`)
+}
+
+/** What a run remembers of a model that was logged the way MLflow 2 did it. */
+function modelOf(json: string): Record<string, unknown> {
+  let model: Record<string, unknown>
+  try {
+    model = z.record(z.string(), z.unknown()).parse(JSON.parse(json))
+  } catch {
+    throw invalidParameter(`Malformed model info. \n ${json} \n is not a valid JSON.`)
+  }
+  const missing = ['artifact_path', 'flavors', 'utc_time_created', 'run_id'].filter(
+    (name) => !(name in model),
+  )
+  if (missing.length > 0) {
+    throw invalidParameter(
+      `Model json is missing mandatory fields: {${missing.map((name) => `'${name}'`).join(', ')}}`,
+    )
+  }
+  const kept = ['run_id', 'utc_time_created', 'artifact_path', 'model_uuid', 'flavors']
+  return Object.fromEntries(Object.entries(model).filter(([name]) => kept.includes(name)))
+}

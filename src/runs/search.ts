@@ -1,0 +1,225 @@
+/** Finds runs by filter and order, and reads them with all that a run shows, in one statement. */
+import { type SQL, sql } from 'drizzle-orm'
+import type { Db } from '../db/database.ts'
+import type { RunRow, Scalar } from '../db/schema.ts'
+import { readCursor, writeCursor } from '../search/cursor.ts'
+import type { Filter, Order } from '../search/filter.ts'
+import { after, condition, cursorOf, orderBy } from '../search/sql.ts'
+import { type OrderedMetric, type RunOrder, type RunWords, runComparison, runOrder } from './fields.ts'
+
+/** Whether runs in the trash are looked at: those only, all, or (else) none of them. */
+export type Trash = 'without' | 'only' | 'with'
+
+export interface RunQuery {
+  experimentIds: string[]
+  trash: Trash
+  status?: RunRow['status'] | undefined
+  filter?: Filter | undefined
+  /** The filter as it was sent, for messages. */
+  filterText: string
+  orders: Order[]
+  orderTexts: string[]
+  words: RunWords
+  /** Which of runs that began at one moment comes first: that with the lowest id, or that with the highest. */
+  idAscending: boolean
+  /** Where the page begins: what `writeCursor` made of the `cursor` of the last row before it. */
+  cursor?: string | undefined
+  limit: number
+}
+
+/** A run as the native API lists it, and what else its row holds. */
+export interface ListedRun {
+  id: string
+  experiment_id: string
+  parent_run_id: string | null
+  name: string | null
+  status: RunRow['status']
+  seed: string | null
+  /** Epoch milliseconds. */
+  started: string
+  ended: string | null
+  deleted: boolean
+  user_id: string | null
+  artifact_uri: string | null
+  params: Record<string, Scalar>
+  tags: Record<string, Scalar>
+}
+
+/** A run with all that it shows in MLflow's API. Numbers that JSON cannot hold come as text. */
+export interface FullRun extends ListedRun {
+  /** Name, value, step and time of the latest point of each metric, of rank 0. */
+  metrics: [name: string, value: string, step: string, time: number][] | null
+  datasets: RunDataset[] | null
+  /** Logged models, in the order in which they were logged. */
+  models: { role: 'input' | 'output'; model_id: string; step: string | null }[] | null
+}
+
+export interface RunDataset {
+  name: string
+  digest: string
+  source_type: string
+  source: string
+  schema: string | null
+  profile: string | null
+  tags: { key: string; value: string }[]
+}
+
+/** What a row of a page has beside: the cursor of what follows it, and whether it is there only to say that it does. */
+interface Placed {
+  cursor: (string | null)[]
+  cut: boolean
+}
+
+/** The largest page in bytes of what was logged: an answer of the database has to hold it, and Neon's limit is 10 MiB. */
+const MAX_PAGE_BYTES = 6 * 1024 * 1024
+
+const LISTED = sql`
+  runs.id, runs.experiment_id, runs.parent_run_id, runs.name, runs.status, runs.seed,
+  (extract(epoch from runs.started_at) * 1000)::bigint as started,
+  (extract(epoch from runs.ended_at) * 1000)::bigint as ended,
+  runs.deleted_at is not null as deleted, runs.user_id, runs.artifact_uri, runs.params, runs.tags`
+const LISTED_SIZE = sql`octet_length(params::text) + octet_length(tags::text) + 400`
+
+const FULL = sql`${LISTED},
+  (
+    select json_agg(json_build_array(name, last_value::text, last_step::text, last_time) order by name collate "C")
+    from series where series.run_id = runs.id and series.rank = 0
+  ) as metrics,
+  (
+    select json_agg(json_build_object(
+      'name', name, 'digest', digest, 'source_type', source_type, 'source', source, 'schema', schema,
+      'profile', profile, 'tags', run_datasets.tags
+    ) order by datasets.id)
+    from run_datasets join datasets on datasets.id = run_datasets.dataset_id where run_datasets.run_id = runs.id
+  ) as datasets,
+  (
+    select json_agg(json_build_object('role', role, 'model_id', model_id, 'step', step::text) order by run_models.id)
+    from run_models where run_models.run_id = runs.id
+  ) as models`
+
+const FULL_SIZE = sql`${LISTED_SIZE} + coalesce(octet_length(metrics::text), 0)
+  + coalesce(octet_length(datasets::text), 0) + coalesce(octet_length(models::text), 0)`
+
+/** A run, whether it is in the trash or not. */
+export const fullRun = (db: Db, id: string) =>
+  db.execute<FullRun & Record<string, unknown>>(sql`select ${FULL} from runs where id = ${id}::uuid`)
+
+/**
+ * A page of runs: one more than `limit` when there is another page, or fewer and one, whose `cut` is true, when more
+ * of them would be too much for one answer.
+ *
+ * Where the first key of the order is a metric and there is one experiment, runs come from the index in that order: a
+ * page of 100 out of 100,000 runs reads some hundred entries of it. Runs whose value is NaN, or which have none, are
+ * looked for only when a page reaches them.
+ */
+export function searchRuns(db: Db, query: RunQuery) {
+  return db.execute<FullRun & Placed & Record<string, unknown>>(searching(query, FULL, FULL_SIZE))
+}
+
+/** As `searchRuns`, of each run only what the native API lists. */
+export function listRuns(db: Db, query: RunQuery) {
+  return db.execute<ListedRun & Placed & Record<string, unknown>>(searching(query, LISTED, LISTED_SIZE))
+}
+
+/** The rows that a page keeps, and the cursor of the page after it, if there is one. */
+export function pageOf<Row extends { cut: boolean; cursor: (string | null)[] }>(rows: Row[], limit: number) {
+  const kept = rows.filter(({ cut }) => !cut).slice(0, limit)
+  const last = kept.at(-1)
+  return { kept, next: last && kept.length < rows.length ? writeCursor(last.cursor) : undefined }
+}
+
+function searching(query: RunQuery, columns: SQL, size: SQL): SQL {
+  const { words, filter, limit } = query
+  const order = runOrder(query.orders, query.orderTexts, words, query.idAscending)
+  const from = query.cursor === undefined ? undefined : readCursor(query.cursor, order.keys)
+  const [experiment] = query.experimentIds
+  const ofExperiments =
+    query.experimentIds.length === 1
+      ? sql`runs.experiment_id = ${experiment}::uuid`
+      : sql`runs.experiment_id = any(${sql.param(query.experimentIds)}::uuid[])`
+  const conditions = [
+    ofExperiments,
+    ...(query.trash === 'with'
+      ? []
+      : [sql`runs.deleted_at is ${query.trash === 'only' ? sql`not null` : sql`null`}`]),
+    ...(query.status === undefined ? [] : [sql`runs.status = ${query.status}`]),
+    ...(filter === undefined ? [] : [condition(filter, runComparison(query.filterText, words))]),
+    ...(from === undefined ? [] : [after(order.keys, from)]),
+  ]
+  const found =
+    order.first === undefined || query.experimentIds.length !== 1
+      ? page(order, order.metrics, conditions, sql`${limit + 1}::int`)
+      : byMetric(order, order.first, experiment ?? '', conditions, limit, from)
+  return sql`
+    with found as materialized (${found}),
+    placed as (select *, row_number() over () as place from found),
+    page as materialized (
+      select ${columns}, placed.cursor, placed.place
+      from placed join runs on runs.id = placed.id
+    ),
+    sized as (
+      select *, sum(${size}
+      ) over (order by place) > ${MAX_PAGE_BYTES}::int and place > 1 as cut
+      from page
+    )
+    select * from sized where not cut or place = (select min(place) from sized where cut) order by place`
+}
+
+/** Ids and cursors of runs in order. */
+function page({ keys }: RunOrder, joined: OrderedMetric[], conditions: SQL[], limit: SQL): SQL {
+  const joins = joined.map(
+    ({ alias, name }) => sql`
+      left join series as ${sql.raw(alias)}
+        on ${sql.raw(alias)}.run_id = runs.id and ${sql.raw(alias)}.name = ${name} and ${sql.raw(alias)}.rank = 0`,
+  )
+  return sql`(
+    select runs.id, ${cursorOf(keys)} as cursor
+    from runs ${sql.join(joins)}
+    where ${sql.join(conditions, sql` and `)}
+    order by ${orderBy(keys)}
+    limit ${limit}
+  )`
+}
+
+/** As `page`, from the index of the first key: first the numbers, then, where they do not fill the page, the rest. */
+function byMetric(
+  order: RunOrder,
+  { metric, value, ascending }: NonNullable<RunOrder['first']>,
+  experiment: string,
+  conditions: SQL[],
+  limit: number,
+  cursor: (string | null)[] | undefined,
+): SQL {
+  const alias = sql.raw(metric.alias)
+  const [kind = '0', from] = cursor ?? []
+  // The first two keys of the order tell number, NaN or nothing, and the number.
+  const [, , ...rest] = order.keys
+  const others = order.metrics.slice(1).map(
+    ({ alias, name }) => sql`
+      left join series as ${sql.raw(alias)}
+        on ${sql.raw(alias)}.run_id = runs.id and ${sql.raw(alias)}.name = ${name} and ${sql.raw(alias)}.rank = 0`,
+  )
+  const begin =
+    from !== undefined && from !== null
+      ? sql`and ${value} ${ascending ? sql`>=` : sql`<=`} ${from}::double precision`
+      : sql``
+  const numbers = sql`(
+    select runs.id, ${cursorOf(order.keys)} as cursor
+    from series as ${alias} join runs on runs.id = ${alias}.run_id ${sql.join(others)}
+    where ${alias}.experiment_id = ${experiment}::uuid and ${alias}.name = ${metric.name} and ${alias}.rank = 0
+      and ${value} < 'NaN' ${begin} and ${sql.join(conditions, sql` and `)}
+    order by ${value} ${ascending ? sql`asc` : sql`desc`}, ${orderBy(rest)}
+    limit ${kind === '0' ? limit + 1 : 0}::int
+  )`
+  return sql`
+    with numbers as materialized ${numbers}
+    select * from numbers
+    union all
+    select * from ${page(
+      order,
+      order.metrics,
+      [...conditions, sql`coalesce(${value} = 'NaN', true)`],
+      // None at all where the page is full: then nothing of it is looked for.
+      sql`${limit + 1}::int - (select count(*) from numbers)`,
+    )} as others`
+}
