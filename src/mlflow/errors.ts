@@ -3,6 +3,7 @@ import type { ErrorHandler } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import type { ErrorCode, TrackerError } from '../errors.ts'
 import { asTrackerError } from '../http/problem.ts'
+import { FilterError } from '../search/filter.ts'
 
 const STATUS = {
   BAD_REQUEST: 400,
@@ -53,7 +54,9 @@ export const onMlflowError: ErrorHandler = (thrown, c) => {
   return c.json({ error_code: code, message }, STATUS[code])
 }
 
-function fromTracker({ code, message, errors }: TrackerError): MlflowError {
+function fromTracker(error: TrackerError): MlflowError {
+  const { code, message, errors } = error
+  if (error instanceof FilterError) return new MlflowError('INVALID_PARAMETER_VALUE', message)
   const findings = errors.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`))
   return new MlflowError(CODES[code], findings.length === 0 ? message : findings.join('; '))
 }

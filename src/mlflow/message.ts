@@ -104,7 +104,7 @@ function query(c: AppContext, repeated: readonly string[]): Record<string, unkno
 async function body(c: AppContext): Promise<Record<string, unknown>> {
   const { raw } = c.req
   if (raw.method === 'POST' || raw.method === 'PUT') {
-    if (!raw.headers.has('Content-Type')) {
+    if (mediaType(raw) === '') {
       throw invalidParameter('Bad Request. Content-Type header is missing.')
     }
     if (mediaType(raw) !== 'application/json') {

@@ -22,7 +22,7 @@ import { noRun, ofRun, patch, runMustBeActive, runOf, tagPatch } from './runs.ts
 import { checkParam, checkTag } from './validation.ts'
 import { hexId, uuidOf } from './wire.ts'
 
-/** Up to so many points a whole history comes in MLflow's order, by time; beyond, and in pages, by step. */
+/** How many points of a history come in one piece. In MLflow's order, by time; what needs more than one, by step. */
 const SORTED = 100_000
 
 const MAX_BULK = 25_000
@@ -35,9 +35,9 @@ export const metricRoutes = new Hono<AppEnv>()
       c,
       ofRun({
         key: requiredText,
-        value: z.unknown(),
-        timestamp: z.unknown(),
-        step: z.unknown(),
+        value: z.unknown().optional(),
+        timestamp: z.unknown().optional(),
+        step: z.unknown().optional(),
         model_id: text,
         dataset_name: text,
         dataset_digest: text,
@@ -92,15 +92,16 @@ export const metricRoutes = new Hono<AppEnv>()
       return pageOf(rows, range, limit)
     }
     const metricText = textOfMetric(key)
+    const token = body.page_token || undefined
+    const points = await read(token === undefined ? undefined : readToken(token), limit ?? SORTED)
+    if (points.length <= (limit ?? SORTED)) {
+      return answer(c, token === undefined ? points.sort(byTime) : points, metricText)
+    }
     if (limit !== undefined) {
-      const points = await read(body.page_token ? readToken(body.page_token) : undefined, limit)
       const kept = points.slice(0, limit)
       const last = kept.at(-1)
-      const next = last && points.length > limit ? `,"next_page_token":"${tokenOf(last)}"` : ''
-      return answer(c, kept, metricText, next)
+      return answer(c, kept, metricText, last && `,"next_page_token":"${tokenOf(last)}"`)
     }
-    const points = await read(undefined, SORTED)
-    if (points.length <= SORTED) return answer(c, points.sort(byTime), metricText)
     // More than one trip: a whole history is longer than what one answer of the database can hold.
     const { body: stream, finished } = exportPoints(
       { head: '{"metrics":[', line: metricText, commas: true, tail: ']}' },
