@@ -25,6 +25,12 @@ export function experimentComparison(text: string): (comparison: Comparison) => 
         throw fault(`Invalid comparator for ${what}: ${comparator}`, field.at)
     }
     checkField(field, text, 'filter')
+    if (value.type === 'list' && !isTag && field.key !== 'experiment_id') {
+      throw fault(
+        "Only ['experiment_id'] attributes support comparison with a list of quoted string values.",
+        field.at,
+      )
+    }
     if (comparator.startsWith('IS') && !isTag) {
       throw fault(
         `IS NULL / IS NOT NULL is only supported for tags, not for attribute '${field.key}'`,

@@ -54,9 +54,21 @@ export function experimentOf(id: string): string {
   const uuid = experimentUuid(id)
   if (uuid !== undefined) return uuid
   // MLflow's ids are numbers: of one that is none like them or ours, it says so.
-  if (/^\d+$/.test(id)) throw noExperiment(id)
-  throw invalidParameter(`Invalid experiment ID '${id}'. Experiment ID must be a valid integer.`)
+  throw isNumber(id) ? noExperiment(id) : noExperimentId(id)
 }
+
+/** The UUIDs of those experiments that there can be. */
+export const experimentsOf = (ids: string[]): string[] =>
+  ids.flatMap((id) => {
+    const uuid = experimentUuid(id)
+    if (uuid === undefined && !isNumber(id)) throw noExperimentId(id)
+    return uuid ?? []
+  })
+
+const isNumber = (id: string) => /^-?\d+$/.test(id)
+
+const noExperimentId = (id: string) =>
+  invalidParameter(`Invalid experiment ID '${id}'. Experiment ID must be a valid integer.`)
 
 /** A unit of work of which the default experiment, where it is the one that is meant, is part. */
 export function workOn(c: AppContext, ...ids: string[]): UnitOfWork {
@@ -136,7 +148,7 @@ export const experimentRoutes = new Hono<AppEnv>()
       )
     }
     const { rows } = await c.var.db.single(
-      new DatasetRepository(c.var.db.http).summaries(ids.map(experimentOf), MAX_SUMMARIES),
+      new DatasetRepository(c.var.db.http).summaries(experimentsOf(ids), MAX_SUMMARIES),
     )
     const summaries = rows.map(({ experiment_id: id, context, ...dataset }) => ({
       experiment_id: experimentId(id),
@@ -255,6 +267,9 @@ async function setDeleted(c: AppContext, id: string, deleted: boolean) {
 }
 
 function checkLocation(location: string) {
+  if (/[#;]/.test(location)) {
+    throw invalidParameter("'artifact_location' URL can't include fragments or params.")
+  }
   if (location.startsWith('runs:')) {
     throw invalidParameter(`Artifact location cannot be a runs:/ URI. Given: '${location}'`)
   }

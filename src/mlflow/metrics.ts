@@ -4,10 +4,11 @@ import { readChart } from '../charts/chart.ts'
 import type { AppContext, AppEnv } from '../http/context.ts'
 import { INT64_MAX, INT64_MIN } from '../http/schemas.ts'
 import { toCall } from '../metrics/call.ts'
-import { type PlacedPoint, toStep } from '../metrics/columns.ts'
+import { comparePoints, type PlacedPoint, toStep } from '../metrics/columns.ts'
 import { doubleBits, doubleOf } from '../metrics/double.ts'
 import { EXPORT_PAGE, exportPoints } from '../metrics/export.ts'
 import { pageOf, reach } from '../metrics/history.ts'
+import { mergeNodes, type Node } from '../metrics/node.ts'
 import { seriesOf } from '../metrics/points.ts'
 import { MetricRepository } from '../metrics/repository.ts'
 import { sealDue } from '../metrics/sealing.ts'
@@ -16,7 +17,7 @@ import { allowed, type RunPatch } from '../runs/repository.ts'
 import { readCursor, writeCursor } from '../search/cursor.ts'
 import { invalidParameter } from './errors.ts'
 import { workOn } from './experiments.ts'
-import { integer, maybe, message, requiredText, text } from './message.ts'
+import { HINT, integer, maybe, message, requiredText, text } from './message.ts'
 import { checkBatch, type Metric, readMetric, readMetrics, readPairs } from './points.ts'
 import { noRun, ofRun, patch, runMustBeActive, runOf, tagPatch } from './runs.ts'
 import { checkParam, checkTag } from './validation.ts'
@@ -157,12 +158,12 @@ export const metricRoutes = new Hono<AppEnv>()
     const { run_ids: runs, metric_key: key, start_step: from, end_step: to } = body
     if (runs.length > MAX_RUNS) {
       throw invalidParameter(
-        `GetMetricHistoryBulkInterval request must specify at most ${MAX_RUNS} run_ids. Received ${runs.length} run_ids.`,
+        `GetMetricHistoryBulkInterval request must specify at most ${MAX_RUNS} run_ids. Received ${runs.length} run_ids.${HINT}`,
       )
     }
     const limit = body.max_results ?? MAX_PER_RUN
     if (limit < 1 || limit > MAX_PER_RUN) {
-      throw invalidParameter(`max_results must be between 1 and ${MAX_PER_RUN}.`)
+      throw invalidParameter(`max_results must be between 1 and ${MAX_PER_RUN}.${HINT}`)
     }
     if ((from === undefined) !== (to === undefined)) {
       throw invalidParameter('If either start step or end step are specified, both must be specified.')
@@ -222,7 +223,7 @@ async function sampled(
     names: [key],
     rank: 0,
     x: 'step',
-    buckets: Math.max(1, Math.floor(limit / 4)),
+    buckets: limit,
     from: from === undefined ? undefined : range.from,
     to: to === undefined ? undefined : range.to,
     since: undefined,
@@ -234,20 +235,35 @@ async function sampled(
   for (const { series, buckets } of curves) {
     const nodes = buckets.entries().map(([, node]) => node)
     const count = nodes.reduce((sum, node) => sum + node.count, 0)
-    const points = nodes
-      .flatMap(({ first, min, max, last }) =>
-        distinct([first, ...(min ? [min] : []), ...(max ? [max] : []), last]),
-      )
-      .filter(({ step }) => step >= range.from && step <= range.to)
-    found.set(
-      series.run_id,
-      points.length > limit ? [...points.slice(0, limit - 1), ...points.slice(-1)] : points,
-    )
+    const points = drawn(nodes, limit, range)
+    found.set(series.run_id, points)
     if (points.length < count && count <= limit) few.push({ run: series.run_id, limit })
   }
   for (const { run, points } of await historiesOf(c, key, few, range)) found.set(run, points)
   return uuids.map((run) => ({ run, points: found.get(run) ?? [] }))
 }
+
+/** The points that draw some buckets, which become wider until the points are no more than `limit`. */
+function drawn(buckets: Node[], limit: number, { from, to }: { from: bigint; to: bigint }): PlacedPoint[] {
+  for (let nodes = buckets; ; nodes = halved(nodes)) {
+    const points = nodes
+      .flatMap(({ first, min, max, last }) =>
+        distinct([first, min, max, last].filter((point) => point !== null)),
+      )
+      .filter(({ step }) => step >= from && step <= to)
+    if (points.length <= limit) return points
+    // A single bucket: its last point in any case, then the first, then a spike.
+    if (nodes.length <= 1) return [...points.slice(0, limit - 1), ...points.slice(-1)]
+  }
+}
+
+/** Half as many buckets. */
+const halved = (nodes: Node[]): Node[] =>
+  nodes.flatMap((node, i) => {
+    if (i % 2 === 1) return []
+    const next = nodes[i + 1]
+    return next === undefined ? node : mergeNodes(node, next, comparePoints)
+  })
 
 /** The points of a bucket in order, each once. */
 function distinct(points: PlacedPoint[]): PlacedPoint[] {
@@ -259,7 +275,10 @@ function distinct(points: PlacedPoint[]): PlacedPoint[] {
 
 /** MLflow's order of a history. */
 const byTime = (a: PlacedPoint, b: PlacedPoint) =>
-  a.time - b.time || (a.step === b.step ? a.value - b.value || 0 : a.step < b.step ? -1 : 1)
+  a.time - b.time || (a.step === b.step ? compareValues(a.value, b.value) : a.step < b.step ? -1 : 1)
+
+/** To MLflow, which stores it so, NaN is 0 in any order. */
+const compareValues = (a: number, b: number) => (a === b ? 0 : (a || 0) < (b || 0) ? -1 : 1)
 
 /** A point as JSON text with a comma before it. */
 function textOfMetric(key: string, run?: string): (point: PlacedPoint) => string {

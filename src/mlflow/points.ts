@@ -27,6 +27,9 @@ const isMissing = (value: unknown) => value === undefined || value === null || v
 
 const missing = (path: string) => invalidParameter(`Missing value for required parameter '${path}'.${HINT}`)
 
+const wrongType = (path: string, value: string) =>
+  invalidValue(path, value, ` Hint: Value was of type 'str'.${HINT}`)
+
 const optional = (value: unknown) => (typeof value === 'string' && value !== '' ? value : undefined)
 
 export function readMetrics(items: unknown[]): Metric[] {
@@ -49,6 +52,7 @@ export function readMetric(item: Record<string, unknown>, path: string): Metric 
   checkName(key, `${path}name`)
   const value = readValue(item.value)
   if (value === undefined) {
+    if (typeof item.value === 'string') throw wrongType(`${path}value`, item.value)
     throw invalidValue(
       `${path}value`,
       item.value,
@@ -56,6 +60,8 @@ export function readMetric(item: Record<string, unknown>, path: string): Metric 
     )
   }
   const time = readStep(item.timestamp)
+  if (time === undefined && typeof item.timestamp === 'string')
+    throw wrongType(`${path}timestamp`, item.timestamp)
   if (time === undefined || time < 0 || time > LATEST || time < EARLIEST) {
     throw invalidValue(
       `${path}timestamp`,
@@ -65,6 +71,7 @@ export function readMetric(item: Record<string, unknown>, path: string): Metric 
   }
   const step = isMissing(item.step) ? 0 : readStep(item.step)
   if (step === undefined) {
+    if (typeof item.step === 'string') throw wrongType(`${path}step`, item.step)
     throw invalidValue(
       `${path}step`,
       item.step,

@@ -40,7 +40,8 @@ export const runInfo = (row: ListedRun) => {
     user_id: row.user_id ?? '',
     status: TO_WIRE[row.status],
     start_time: Number(row.started),
-    ...(row.ended !== null && { end_time: Number(row.ended) }),
+    // Its client takes 0 for no end.
+    ...(Number(row.ended) !== 0 && { end_time: Number(row.ended) }),
     artifact_uri: runLocation(row.experiment_id, row.id, row.artifact_uri),
     lifecycle_stage: row.deleted ? 'deleted' : 'active',
   }

@@ -10,7 +10,7 @@ import { type RunPatch, RunRepository } from '../runs/repository.ts'
 import { fullRun, pageOf, searchRuns } from '../runs/search.ts'
 import { parseFilter, parseOrder } from '../search/filter.ts'
 import { doesNotExist, invalidParameter } from './errors.ts'
-import { experimentOf, mustBeActive, noExperiment, workOn } from './experiments.ts'
+import { experimentOf, experimentsOf, mustBeActive, noExperiment, workOn } from './experiments.ts'
 import {
   int64Field,
   integer,
@@ -26,7 +26,7 @@ import { randomName } from './names.ts'
 import { checkMaxResults, MAX_RESULTS, VIEW_TYPES } from './paging.ts'
 import { PARENT_RUN, RUN_NAME, run, runInfo, STATUSES, statusOf } from './run-wire.ts'
 import { checkDataset, checkLength, checkParam, checkTag } from './validation.ts'
-import { experimentUuid, uuidOf } from './wire.ts'
+import { uuidOf } from './wire.ts'
 
 const DEFAULT_PAGE = 1_000
 
@@ -173,7 +173,7 @@ export const runRoutes = new Hono<AppEnv>()
     const uuid = runOf(id)
     const runs = new RunRepository(c.var.db.http)
     const work = workOn(c)
-    const deleted = work.add(runs.deleteTag(uuid, key))
+    const deleted = work.add(key === RUN_NAME ? runs.deleteName(uuid) : runs.deleteTag(uuid, key))
     const state = work.add(runs.check(uuid, {}))
     await work.commit({ repeatable: false })
     const [against] = state.result
@@ -261,7 +261,7 @@ export const runRoutes = new Hono<AppEnv>()
     const body = await message(
       c,
       z.object({
-        experiment_ids: list(z.string()),
+        experiment_ids: list(z.union([z.string(), z.number().transform(String)])),
         filter: text,
         run_view_type: maybe(z.union([z.enum(VIEW_TYPES), integer])),
         max_results: maybe(integer.refine((value) => value <= MAX_RESULTS)),
@@ -274,7 +274,7 @@ export const runRoutes = new Hono<AppEnv>()
       typeof body.run_view_type === 'number' ? VIEW_TYPES[body.run_view_type - 1] : body.run_view_type
     const { rows } = await c.var.db.single(
       searchRuns(c.var.db.http, {
-        experimentIds: body.experiment_ids.flatMap((id) => experimentUuid(id) ?? []),
+        experimentIds: experimentsOf(body.experiment_ids),
         trash: view === 'DELETED_ONLY' ? 'only' : view === 'ALL' ? 'with' : 'without',
         filter: parseFilter(body.filter ?? ''),
         filterText: body.filter ?? '',

@@ -63,7 +63,8 @@ export class RunRepository {
       )
       select ${run.id}::uuid, case when experiments.deleted_at is null then experiment.id end, ${parent}, ${run.name}, ${run.seed ?? null}::bigint,
         coalesce(${run.startedAt?.toISOString() ?? null}::timestamptz, now()), ${run.userId ?? null},
-        rtrim(experiments.artifact_location, '/') || '/' || ${run.id.replaceAll('-', '')}::text || '/artifacts',
+        -- Before the query of the URI, if it has one.
+        regexp_replace(experiments.artifact_location, '/*([?].*)?$', ${`/${run.id.replaceAll('-', '')}/artifacts\\1`}::text),
         ${JSON.stringify(run.params)}::jsonb, ${JSON.stringify(run.tags)}::jsonb, ${run.creationHash}
       from (select ${run.experimentId}::uuid as id) as experiment left join experiments using (id)
       on conflict (id) do update set
@@ -140,6 +141,15 @@ export class RunRepository {
       .update(runs)
       .set({ tags: sql`${runs.tags} - ${key}::text` })
       .where(and(eq(runs.id, id), shown, sql`${runs.tags} ? ${key}::text`))
+      .returning({ id: runs.id })
+  }
+
+  /** Removes the name of a run that is not in the trash; a row where it had one. */
+  deleteName(id: string) {
+    return this.#db
+      .update(runs)
+      .set({ name: null })
+      .where(and(eq(runs.id, id), shown, sql`${runs.name} is not null`))
       .returning({ id: runs.id })
   }
 

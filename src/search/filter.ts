@@ -18,8 +18,8 @@
  * ```
  *
  * The part before the first dot of a name is the entity (`metrics`, `params`, …), the rest the key, dots included; a
- * name without a dot is the key of an attribute. Keywords are read in any case. In LIKE and ILIKE `%` is any text and
- * `_` any character.
+ * name without a dot is the key of an attribute. Keywords are read in any case. In LIKE and ILIKE `%` is any text, `_`
+ * any character, and a backslash takes the next one for what it is.
  */
 import { TrackerError } from '../errors.ts'
 

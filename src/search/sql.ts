@@ -31,15 +31,17 @@ export function compareText(text: SQL, comparator: Comparator, value: string | s
       return sql`${text} = any(${sql.param(value)}::text[])`
     case 'NOT IN':
       return sql`${text} <> all(${sql.param(value)}::text[])`
-    // A backslash is a character like any other.
     case 'LIKE':
-      return sql`${text} like ${value}::text escape ''`
+      return sql`${text} like ${pattern(value)}::text`
     case 'ILIKE':
-      return sql`${text} ilike ${value}::text escape ''`
+      return sql`${text} ilike ${pattern(value)}::text`
     default:
       return sql`${text} collate "C" ${sql.raw(OPERATORS[comparator])} ${value}::text`
   }
 }
+
+/** A pattern for LIKE, in which a backslash takes the next character for what it is, and the last for itself. */
+const pattern = (value: string | string[] | null) => String(value).replace(/(?<!\\)(?:\\\\)*\\$/, '$&\\')
 
 /** A double compared with a number; NaN is greater than nothing, as nowhere but in Postgres it is. */
 export function compareNumber(number: SQL, comparator: NumberComparator, value: number): SQL {

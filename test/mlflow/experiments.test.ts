@@ -167,6 +167,7 @@ describe('an experiment', () => {
       { name: 'y', artifact_location: 'runs:/a' },
       'Artifact location cannot be a runs:/ URI',
     ],
+    ['/experiments/create', { name: 'y', artifact_location: 's3://b#c' }, "can't include fragments"],
     ['/experiments/create', { name: 'y', tags: 'x' }, 'Invalid value "x" for parameter \'tags\' supplied'],
     ['/experiments/update', { experiment_id: '0' }, "Missing value for required parameter 'new_name'."],
     ['/experiments/delete', { experiment_id: 'no number' }, "Invalid experiment ID 'no number'"],
@@ -268,6 +269,7 @@ describe('search of experiments', () => {
     [{ filter: 'tags.x = 5' }, 'Expected a quoted string value for tag'],
     [{ order_by: ['tags.x'] }, "Invalid entity type 'tags'"],
     [{ page_token: 'nonsense' }, 'cursor'],
+    [{ filter: "name IN ('a')" }, "Only ['experiment_id'] attributes support comparison with a list"],
   ])('refuses %j', async (body, message) => {
     const { status, body: failure } = await mlflow.post('/experiments/search', { max_results: 5, ...body })
     expect([status, failure.error_code]).toEqual([400, 'INVALID_PARAMETER_VALUE'])

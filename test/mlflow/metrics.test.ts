@@ -103,12 +103,18 @@ describe('log-metric', () => {
     [{ value: 1, timestamp: 1 }, "Missing value for required parameter 'key'."],
     [{ key: 'm', timestamp: 1 }, "Missing value for required parameter 'value'."],
     [{ key: 'm', value: 1 }, "Missing value for required parameter 'timestamp'."],
-    [{ key: 'm', value: 'x', timestamp: 1 }, 'Please specify value as a valid double'],
+    [
+      { key: 'm', value: 'x', timestamp: 1 },
+      "Invalid value \"x\" for parameter 'value' supplied:  Hint: Value was of type 'str'.",
+    ],
     [{ key: 'm', value: true, timestamp: 1 }, 'Please specify value as a valid double'],
     [{ key: 'm', value: 1, timestamp: -1 }, 'Timestamp must be a nonnegative long (64-bit integer)'],
-    [{ key: 'm', value: 1, timestamp: 'x' }, 'Timestamp must be a nonnegative long'],
+    [{ key: 'm', value: 1, timestamp: 'x' }, "for parameter 'timestamp' supplied:  Hint"],
     [{ key: 'm', value: 1, timestamp: 1, step: 0.5 }, 'Step must be a valid long (64-bit integer).'],
-    [{ key: 'm', value: 1, timestamp: 1, step: '9223372036854775808' }, 'Step must be a valid long'],
+    [
+      { key: 'm', value: 1, timestamp: 1, step: '9223372036854775808' },
+      "for parameter 'step' supplied:  Hint",
+    ],
     [
       { key: './m', value: 1, timestamp: 1 },
       'Invalid value "./m" for parameter \'name\' supplied: Names may be treated as files',

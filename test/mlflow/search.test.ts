@@ -223,7 +223,7 @@ describe('search of runs', () => {
     expect(await ids({ experiment_ids: [one, two], run_view_type: 'DELETED_ONLY' })).toEqual([c.info.run_id])
     expect(await ids({ experiment_ids: [one, two], run_view_type: 'ALL' })).toHaveLength(3)
     expect(await ids({ experiment_ids: [] })).toEqual([])
-    expect(await ids({ experiment_ids: ['123', 'nonsense'] })).toEqual([])
+    expect(await ids({ experiment_ids: ['123', 456] })).toEqual([])
   })
 
   it('knows attributes, datasets and the extremes of metrics', async () => {
@@ -305,6 +305,7 @@ describe('search of runs', () => {
     ],
     [{ max_results: 50_001 }, "Invalid value 50001 for parameter 'max_results' supplied"],
     [{ page_token: 'x' }, 'cursor'],
+    [{ experiment_ids: ['nonsense'] }, "Invalid experiment ID 'nonsense'"],
     [{ experiment_ids: 'x' }, 'Invalid value "x" for parameter \'experiment_ids\' supplied'],
   ])('refuses %j', async (body, message) => {
     const { status, body: failure } = await mlflow.post<Failure>('/runs/search', {
