@@ -22,6 +22,8 @@ def before_call(ctx, case, kwargs):
     if isinstance(case.query, dict):
         fit_range(case.query)
         name_a_run(case.query)
+        if case.path == "/experiments/{id}/runs":
+            fit_search(case.query)
     fit_columns(case)
 
 
@@ -42,9 +44,9 @@ def fit_range(query):
         # The years 1 to 9999, in milliseconds.
         for key in [key for key, end in ends.items() if not -62135596800000 <= end <= 253402300799999]:
             del query[key], ends[key]
-        if len(ends) == 1 and "from" in query and "to" in query:
-            del query["from"]
-        elif not ends:
+        # What is no end at all stays: it has to be refused.
+        is_end = "from" in ends or "T" in str(query.get("from"))
+        if is_end and (not ends or len(ends) == 1 and "to" in query):
             query.pop("from", None)
     if len(ends) == 2 and ends["from"] > ends["to"]:
         query["from"], query["to"] = query["to"], query["from"]
@@ -55,6 +57,18 @@ def name_a_run(query):
     runs = query.get("runs")
     if isinstance(runs, list) and 0 < len(runs) <= 100 and all(isinstance(run, str) for run in runs):
         query["runs"] = [os.environ["EDGERUN_RUN"]]
+
+
+def fit_search(query):
+    """A filter and an order have a language of their own, and a cursor goes with one order."""
+    if isinstance(query.get("filter"), str):
+        query["filter"] = "metrics.loss < 0.5 OR NOT params.lr IN ('0.1')"
+    order = query.get("order_by")
+    if isinstance(order, list) and 0 < len(order) <= 10 and all(isinstance(clause, str) for clause in order):
+        query["order_by"] = ["metrics.loss DESC"]
+    cursor = query.get("cursor")
+    if isinstance(cursor, str) and re.fullmatch("[A-Za-z0-9_-]+", cursor):
+        del query["cursor"]
 
 
 def fit_columns(case):
