@@ -7,11 +7,13 @@ export default defineConfig({
     projects: [
       {
         // The Worker in workerd, against a real Postgres behind the gateway.
-        plugins: [cloudflareTest({ miniflare: { compatibilityDate: '2026-08-01' } })],
+        plugins: [
+          cloudflareTest({ miniflare: { compatibilityDate: '2026-08-01', r2Buckets: ['ARTIFACTS'] } }),
+        ],
         test: {
           name: 'worker',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/{tools,system,contract,browser}/**'],
+          exclude: ['test/{tools,system,contract,clients,browser}/**'],
           globalSetup: 'test/support/global-setup.ts',
         },
       },
@@ -25,7 +27,7 @@ export default defineConfig({
         },
       },
       // Whole processes, as a person starts them; slow.
-      ...['system', 'contract', 'browser'].map((name) => ({
+      ...['system', 'contract', 'clients', 'browser'].map((name) => ({
         test: {
           name,
           include: [`test/${name}/**/*.test.ts`],

@@ -25,6 +25,7 @@ CREATE TABLE "logged_model_metrics" (
 	"run_id" uuid NOT NULL,
 	"dataset_name" varchar(500),
 	"dataset_digest" varchar(36),
+	"id" bigint NOT NULL GENERATED ALWAYS AS IDENTITY (sequence name "logged_model_metrics_id_seq" INCREMENT BY 1 MINVALUE 1 MAXVALUE 9223372036854775807 START WITH 1 CACHE 1),
 	CONSTRAINT "logged_model_metrics_key" UNIQUE NULLS NOT DISTINCT("model_id","name","step","time","run_id","value","dataset_name","dataset_digest")
 );
 --> statement-breakpoint
@@ -41,7 +42,9 @@ CREATE TABLE "logged_models" (
 	"deleted_at" timestamp (3) with time zone,
 	"artifact_location" text,
 	"params" jsonb DEFAULT '{}'::jsonb NOT NULL,
-	"tags" jsonb DEFAULT '{}'::jsonb NOT NULL
+	"tags" jsonb DEFAULT '{}'::jsonb NOT NULL,
+	CONSTRAINT "logged_models_params_check" CHECK (coalesce(octet_length("logged_models"."params"::text), 0) <= 1048576),
+	CONSTRAINT "logged_models_tags_check" CHECK (coalesce(octet_length("logged_models"."tags"::text), 0) <= 1048576)
 );
 --> statement-breakpoint
 CREATE TABLE "model_versions" (
@@ -60,7 +63,8 @@ CREATE TABLE "model_versions" (
 	"tags" jsonb DEFAULT '{}'::jsonb NOT NULL,
 	"creation_id" uuid NOT NULL,
 	CONSTRAINT "model_versions_name_version_pk" PRIMARY KEY("name","version"),
-	CONSTRAINT "model_versions_creation_id_unique" UNIQUE("creation_id")
+	CONSTRAINT "model_versions_creation_id_unique" UNIQUE("creation_id"),
+	CONSTRAINT "model_versions_size_check" CHECK (coalesce(octet_length("model_versions"."tags"::text), 0) + coalesce(octet_length("model_versions"."description"::text), 0) + coalesce(octet_length("model_versions"."source"::text), 0) <= 1048576)
 );
 --> statement-breakpoint
 CREATE TABLE "registered_models" (
@@ -70,7 +74,9 @@ CREATE TABLE "registered_models" (
 	"updated_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
 	"tags" jsonb DEFAULT '{}'::jsonb NOT NULL,
 	"aliases" jsonb DEFAULT '{}'::jsonb NOT NULL,
-	"last_version" integer DEFAULT 0 NOT NULL
+	"last_version" integer DEFAULT 0 NOT NULL,
+	"creation_id" uuid NOT NULL,
+	CONSTRAINT "registered_models_size_check" CHECK (coalesce(octet_length("registered_models"."tags"::text), 0) + coalesce(octet_length("registered_models"."aliases"::text), 0) + coalesce(octet_length("registered_models"."description"::text), 0) <= 1048576)
 );
 --> statement-breakpoint
 CREATE TABLE "run_datasets" (
@@ -119,6 +125,7 @@ ALTER TABLE "run_datasets" ADD CONSTRAINT "run_datasets_run_id_runs_id_fk" FOREI
 ALTER TABLE "run_datasets" ADD CONSTRAINT "run_datasets_dataset_id_datasets_id_fk" FOREIGN KEY ("dataset_id") REFERENCES "public"."datasets"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "run_models" ADD CONSTRAINT "run_models_run_id_runs_id_fk" FOREIGN KEY ("run_id") REFERENCES "public"."runs"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "logged_models_experiment_idx" ON "logged_models" USING btree ("experiment_id","created_at","id");--> statement-breakpoint
+CREATE INDEX "model_versions_stage_idx" ON "model_versions" USING btree ("name","stage","version");--> statement-breakpoint
 CREATE INDEX "model_versions_run_idx" ON "model_versions" USING btree ("run_id");--> statement-breakpoint
 CREATE INDEX "model_versions_updated_idx" ON "model_versions" USING btree ("updated_at");--> statement-breakpoint
 CREATE INDEX "run_datasets_dataset_idx" ON "run_datasets" USING btree ("dataset_id");--> statement-breakpoint

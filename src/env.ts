@@ -7,4 +7,6 @@ export interface Env {
    * Neon's. Unset in production, where the driver derives Neon's endpoints from `DATABASE_URL`.
    */
   DATABASE_GATEWAY?: string
+  /** The store of artifacts. */
+  ARTIFACTS?: R2Bucket
 }

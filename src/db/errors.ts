@@ -15,7 +15,20 @@ const VIOLATIONS: Record<string, () => TrackerError> = {
   runs_parent_check: () => new TrackerError('conflict', 'A run is not its own parent'),
   runs_parent_run_id_runs_id_fk: () =>
     notFound('Parent run', [{ path: 'parent_run_id', message: 'there is no run with this id' }]),
+  registered_models_pkey: () => new TrackerError('conflict', 'There is a registered model of this name'),
+  registered_models_size_check: () => oversized('A registered model'),
+  model_versions_size_check: () => oversized('A version of a model'),
+  logged_models_params_check: () => oversized('A logged model'),
+  logged_models_tags_check: () => oversized('A logged model'),
+  logged_model_metrics_model_id_logged_models_id_fk: () =>
+    new TrackerError('bad_request', 'There is no logged model of an id that a metric names'),
 }
+
+const oversized = (what: string) =>
+  new TrackerError(
+    'too_large',
+    `${what} holds at most 1 MiB of params, tags and what else is written about it`,
+  )
 
 /** A database failure as the driver tells it: over HTTP a NeonDbError, over WebSocket a plain error with `code`. */
 function fields(error: unknown): { code?: string; constraint?: string; column?: string; table?: string } {
@@ -69,6 +82,13 @@ function tooLarge(error: unknown): boolean {
   return error instanceof NeonDbError && /\(HTTP status (413|507)\)/.test(error.message)
 }
 
+/** Text that Postgres does not keep: NUL, or half a surrogate pair, which in JSON is one that cannot be read. */
+function unstorable(error: unknown): boolean {
+  const state = sqlState(error)
+  if (state === '22021' || state === '22P05') return true
+  return state === '22P02' && error instanceof Error && /for type json/.test(error.message)
+}
+
 /**
  * What a failed trip means to the caller, or the error itself where it can only be a mistake of ours.
  * Nothing of the database's own message gets through: it may hold SQL, parameters and what others stored.
@@ -91,6 +111,9 @@ export function translate(error: unknown): unknown {
       'too_large',
       'This is more than the database takes or sends in one piece: send or ask for less',
     )
+  }
+  if (unstorable(error)) {
+    return new TrackerError('invalid', 'Text must not hold a NUL character or half a surrogate pair')
   }
   if (state === '57014' || state === '55P03')
     return unavailable('The database took too long to answer', error)

@@ -268,7 +268,14 @@ export const runModels = pgTable(
 )
 
 /** The statuses of a logged model, as MLflow has them. */
-export const LOGGED_MODEL_STATUSES = ['PENDING', 'READY', 'FAILED', 'UPLOAD_PENDING'] as const
+export const LOGGED_MODEL_STATUSES = ['UNSPECIFIED', 'PENDING', 'READY', 'FAILED'] as const
+
+/** Rows that come whole, as MLflow's API shows them, must fit into an answer of the database: its limit is 10 MiB. */
+const atMostOneMiB = (...columns: AnyPgColumn[]) =>
+  sql`${sql.join(
+    columns.map((column) => sql`coalesce(octet_length(${column}::text), 0)`),
+    sql` + `,
+  )} <= 1048576`
 
 /** A model of its own right beside the run that made it (MLflow 3). On the wire its id is `m-` and the UUID's digits. */
 export const loggedModels = pgTable(
@@ -292,7 +299,11 @@ export const loggedModels = pgTable(
     params: jsonb('params').$type<Record<string, string>>().notNull().default({}),
     tags: jsonb('tags').$type<Record<string, string>>().notNull().default({}),
   },
-  (t) => [index('logged_models_experiment_idx').on(t.experimentId, t.createdAt, t.id)],
+  (t) => [
+    index('logged_models_experiment_idx').on(t.experimentId, t.createdAt, t.id),
+    check('logged_models_params_check', atMostOneMiB(t.params)),
+    check('logged_models_tags_check', atMostOneMiB(t.tags)),
+  ],
 )
 
 /** Metrics that were logged of a model: each point as it came, because a model has few. */
@@ -310,6 +321,8 @@ export const loggedModelMetrics = pgTable(
     runId: uuid('run_id').notNull(),
     datasetName: varchar('dataset_name', { length: 500 }),
     datasetDigest: varchar('dataset_digest', { length: 36 }),
+    /** The order in which they were logged. */
+    id: bigint('id', { mode: 'number' }).notNull().generatedAlwaysAsIdentity(),
   },
   (t) => [
     unique('logged_model_metrics_key')
@@ -319,17 +332,23 @@ export const loggedModelMetrics = pgTable(
 )
 
 /** A name in the model registry, under which versions are kept. */
-export const registeredModels = pgTable('registered_models', {
-  name: varchar('name', { length: 256 }).primaryKey(),
-  description: text('description'),
-  createdAt: moment('created_at').notNull().default(sql`now()`),
-  updatedAt: moment('updated_at').notNull().default(sql`now()`),
-  tags: jsonb('tags').$type<Record<string, string>>().notNull().default({}),
-  /** The version that an alias stands for. */
-  aliases: jsonb('aliases').$type<Record<string, number>>().notNull().default({}),
-  /** The number of the newest version there ever was: none is given twice. */
-  lastVersion: integer('last_version').notNull().default(0),
-})
+export const registeredModels = pgTable(
+  'registered_models',
+  {
+    name: varchar('name', { length: 256 }).primaryKey(),
+    description: text('description'),
+    createdAt: moment('created_at').notNull().default(sql`now()`),
+    updatedAt: moment('updated_at').notNull().default(sql`now()`),
+    tags: jsonb('tags').$type<Record<string, string>>().notNull().default({}),
+    /** The version that an alias stands for. */
+    aliases: jsonb('aliases').$type<Record<string, number>>().notNull().default({}),
+    /** The number of the newest version there ever was: none is given twice. */
+    lastVersion: integer('last_version').notNull().default(0),
+    /** The id of the request that made it: the same request sent again by us does not find it taken. */
+    creationId: uuid('creation_id').notNull(),
+  },
+  (t) => [check('registered_models_size_check', atMostOneMiB(t.tags, t.aliases, t.description))],
+)
 
 export const MODEL_STAGES = ['None', 'Staging', 'Production', 'Archived'] as const
 
@@ -358,6 +377,9 @@ export const modelVersions = pgTable(
   },
   (t) => [
     primaryKey({ columns: [t.name, t.version] }),
+    // The latest version of each stage is one entry of it.
+    index('model_versions_stage_idx').on(t.name, t.stage, t.version),
+    check('model_versions_size_check', atMostOneMiB(t.tags, t.description, t.source)),
     index('model_versions_run_idx').on(t.runId),
     index('model_versions_updated_idx').on(t.updatedAt),
   ],

@@ -1,4 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi'
+import { removeLater } from '../artifacts/removal.ts'
+import { ArtifactRepository } from '../artifacts/repository.ts'
 import { DELETE_TIMEOUT } from '../db/database.ts'
 import { EXPERIMENT_STATUSES, type ExperimentRow } from '../db/schema.ts'
 import { UnitOfWork } from '../db/unit-of-work.ts'
@@ -228,11 +230,14 @@ export const experimentRoutes = router()
     async (c) => {
       const { id } = c.req.valid('param')
       const experiments = new ExperimentRepository(c.var.db.http)
-      const [[deleted]] = await c.var.db.batch([experiments.delete(id)], {
+      const artifacts = new ArtifactRepository(c.var.db.http)
+      const removal = artifacts.removeOfExperiment(id, new URL(c.req.url).host)
+      const [{ rows }, [deleted]] = await c.var.db.batch([removal, experiments.delete(id)], {
         timeout: DELETE_TIMEOUT,
         repeatable: false,
       })
       if (!deleted) throw notFound('Experiment')
+      removeLater(c, rows)
       return c.body(null, 204)
     },
   )

@@ -4,9 +4,13 @@
  */
 import { Hono } from 'hono'
 import type { AppEnv } from '../http/context.ts'
+import { artifactRoutes } from './artifacts.ts'
 import { MlflowError, onMlflowError } from './errors.ts'
 import { experimentRoutes } from './experiments.ts'
+import { loggedModelRoutes } from './logged-models.ts'
 import { metricRoutes } from './metrics.ts'
+import { modelVersionRoutes } from './model-versions.ts'
+import { registeredModelRoutes } from './registered-models.ts'
 import { runRoutes } from './runs.ts'
 
 /** The MLflow whose API this is; its clients ask for it. */
@@ -16,7 +20,13 @@ const VERSION = '3.17.0'
 const NOT_SERVED =
   /^\/(traces|assessments|scorers|webhooks|gateway|prompts|prompt-optimization|datasets|runs\/link-traces|secrets|endpoints|jobs)\b/
 
-const api = new Hono<AppEnv>().route('/', experimentRoutes).route('/', runRoutes).route('/', metricRoutes)
+const api = new Hono<AppEnv>()
+  .route('/', experimentRoutes)
+  .route('/', runRoutes)
+  .route('/', metricRoutes)
+  .route('/', loggedModelRoutes)
+  .route('/', registeredModelRoutes)
+  .route('/', modelVersionRoutes)
 
 /** Answers whatever none of the routes does. */
 const nothingHere = new Hono<AppEnv>().all('*', (c) => {
@@ -30,10 +40,18 @@ const nothingHere = new Hono<AppEnv>().all('*', (c) => {
 export const mlflowDoor = new Hono<AppEnv>()
 mlflowDoor.onError(onMlflowError)
 mlflowDoor.get('/version', (c) => c.text(VERSION))
+mlflowDoor.route('/', artifactRoutes)
 for (const prefix of ['/api', '/ajax-api']) {
   mlflowDoor.route(`${prefix}/2.0/mlflow`, api)
   mlflowDoor.get(`${prefix}/3.0/mlflow/server-info`, (c) =>
-    c.json({ store_type: null, workspaces_enabled: false, trace_archival_enabled: false }),
+    c.json({
+      store_type: null,
+      workspaces_enabled: false,
+      trace_archival_enabled: false,
+      // See multipart.ts: what is sent in parts may be larger; what is fetched in parts takes a call more for each file.
+      multipart_uploads_enabled: true,
+      multipart_downloads_enabled: false,
+    }),
   )
   mlflowDoor.route(`${prefix}/*`, nothingHere)
 }

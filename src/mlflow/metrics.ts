@@ -13,10 +13,12 @@ import { seriesOf } from '../metrics/points.ts'
 import { MetricRepository } from '../metrics/repository.ts'
 import { sealDue } from '../metrics/sealing.ts'
 import { textOf, valueText } from '../metrics/wire.ts'
+import { LoggedModelRepository } from '../models/repository.ts'
 import { allowed, type RunPatch } from '../runs/repository.ts'
 import { readCursor, writeCursor } from '../search/cursor.ts'
 import { invalidParameter } from './errors.ts'
 import { workOn } from './experiments.ts'
+import { modelMetrics } from './logged-model-wire.ts'
 import { HINT, integer, maybe, message, requiredText, text } from './message.ts'
 import { checkBatch, type Metric, readMetric, readMetrics, readPairs } from './points.ts'
 import { noRun, ofRun, patch, runMustBeActive, runOf, tagPatch } from './runs.ts'
@@ -309,7 +311,7 @@ async function logMetrics(c: AppContext, id: string, logged: Metric[], change: R
   const run = runOf(id)
   const call = toCall(seriesOf(logged))
   const metrics = new MetricRepository(c.var.db.http)
-  const ofModels = logged.filter(({ modelId }) => modelId !== undefined)
+  const ofModels = modelMetrics(logged)
   if (Object.keys(change).length === 0 && ofModels.length === 0) {
     const { rows } = await c.var.db.single(metrics.log(run, call))
     checkLogged(id, rows[0])
@@ -319,6 +321,9 @@ async function logMetrics(c: AppContext, id: string, logged: Metric[], change: R
   const work = workOn(c)
   const patched = patch(c, id, change, work)
   const stored = work.add(metrics.log(run, call, allowed(change)))
+  if (ofModels.length > 0) {
+    work.add(new LoggedModelRepository(c.var.db.http).logMetrics(run, ofModels, allowed(change)))
+  }
   await work.commit()
   patched.check()
   checkLogged(id, stored.result.rows[0])

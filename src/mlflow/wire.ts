@@ -38,6 +38,18 @@ export function repr(text: string): string {
   return quote + (quote === "'" ? escaped.replaceAll("'", "\\'") : escaped) + quote
 }
 
+/** A JSON value as Python's repr() writes it. */
+export function pythonRepr(value: unknown): string {
+  if (typeof value === 'string') return repr(value)
+  if (Array.isArray(value)) return `[${value.map(pythonRepr).join(', ')}]`
+  if (typeof value === 'object' && value !== null) {
+    const items = Object.entries(value).map(([key, item]) => `${repr(key)}: ${pythonRepr(item)}`)
+    return `{${items.join(', ')}}`
+  }
+  if (typeof value === 'boolean') return value ? 'True' : 'False'
+  return value === null ? 'None' : String(value)
+}
+
 /** JSON as Python's json.dumps() writes it with sorted keys and no spaces. */
 export function pythonJson(value: unknown): string {
   const text = JSON.stringify(value, (_key, item) =>

@@ -1,4 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi'
+import { removeLater } from '../artifacts/removal.ts'
+import { ArtifactRepository } from '../artifacts/repository.ts'
 import { DELETE_TIMEOUT } from '../db/database.ts'
 import { UnitOfWork } from '../db/unit-of-work.ts'
 import { notFound, TrackerError } from '../errors.ts'
@@ -209,11 +211,14 @@ export const runRoutes = router()
     async (c) => {
       const { id } = c.req.valid('param')
       const runs = new RunRepository(c.var.db.http)
-      const [[deleted]] = await c.var.db.batch([runs.delete(id)], {
+      const artifacts = new ArtifactRepository(c.var.db.http)
+      const removal = artifacts.removeOfRun(id, new URL(c.req.url).host)
+      const [{ rows }, [deleted]] = await c.var.db.batch([removal, runs.delete(id)], {
         timeout: DELETE_TIMEOUT,
         repeatable: false,
       })
       if (!deleted) throw notFound('Run')
+      removeLater(c, rows)
       return c.body(null, 204)
     },
   )

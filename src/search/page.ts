@@ -33,7 +33,16 @@ export interface PageQuery {
  * when more of them would be too much for one answer. Rows are found first and read then, so that what is not on the
  * page is not put together.
  */
-export function pageStatement({ key, from, conditions, order, after: values, limit, row, read }: PageQuery): SQL {
+export function pageStatement({
+  key,
+  from,
+  conditions,
+  order,
+  after: values,
+  limit,
+  row,
+  read,
+}: PageQuery): SQL {
   const all = values === undefined ? conditions : [...conditions, after(order, values)]
   return sql`
     with found as materialized (

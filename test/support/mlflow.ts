@@ -59,6 +59,14 @@ export class MlflowClient {
     return this.#tracker().get<T>(`${this.#prefix}${path}?${new URLSearchParams(query)}`)
   }
 
+  patch<T = Failure>(path: string, body: unknown): Promise<Answer<T>> {
+    return this.#tracker().patch<T>(this.#prefix + path, body)
+  }
+
+  delete<T = Failure>(path: string, body?: unknown): Promise<Answer<T>> {
+    return this.#tracker().send<T>('DELETE', this.#prefix + path, body)
+  }
+
   async createExperiment(name: string, rest: object = {}): Promise<string> {
     const { body } = await this.post<{ experiment_id: string }>('/experiments/create', { name, ...rest })
     return body.experiment_id

@@ -1,8 +1,18 @@
 import { createExecutionContext, createScheduledController, waitOnExecutionContext } from 'cloudflare:test'
+import { env as bindings } from 'cloudflare:workers'
 import { type NeonQueryFunction, neon, neonConfig } from '@neondatabase/serverless'
 import { inject } from 'vitest'
 import type { Env } from '../../src/env.ts'
 import worker from '../../src/index.ts'
+
+declare global {
+  namespace Cloudflare {
+    /** What the test pool binds. */
+    interface Env {
+      ARTIFACTS: R2Bucket
+    }
+  }
+}
 
 /** An answer of the tracker, its body read. */
 export interface Answer<T> {
@@ -59,7 +69,8 @@ export async function newTracker(): Promise<Tracker> {
   await neon(adminUrl).query(`create database ${name} template ${inject('template')}`)
   const url = new URL(adminUrl)
   url.pathname = `/${name}`
-  return trackerOn({ DATABASE_URL: url.href, DATABASE_GATEWAY: gateway })
+  // All share one bucket: their keys have random ids in them.
+  return trackerOn({ DATABASE_URL: url.href, DATABASE_GATEWAY: gateway, ARTIFACTS: bindings.ARTIFACTS })
 }
 
 /** A tracker on the given database. */

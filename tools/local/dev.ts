@@ -10,7 +10,15 @@ import { type Lifecycle, live } from './lifecycle.ts'
 import { type Options, PROJECT, readOptions } from './options.ts'
 import { freePort } from './ports.ts'
 import { Sentence, systemCode } from './sentence.ts'
-import { announce, type Bindings, marker, secretFolder, startDatabase, takeFolder } from './stack.ts'
+import {
+  announce,
+  type Bindings,
+  marker,
+  resources,
+  secretFolder,
+  startDatabase,
+  takeFolder,
+} from './stack.ts'
 
 await live(async (lifecycle) => {
   const options = readOptions(process.env)
@@ -41,7 +49,7 @@ async function startWrangler(
     // Its own choice is 9229 for everyone, which fails beside another one.
     `--inspector-port=${await freePort()}`,
     `--env-file=${vars}`,
-    `--persist-to=${path.join(dataFolder, 'dev')}`,
+    `--persist-to=${resources(dataFolder)}`,
     '--show-interactive-dev-session=false',
   )
   // A process group of its own: Ctrl-C reaches us alone, and one signal reaches all of it.

@@ -24,6 +24,12 @@ const SECRETS = 'edgerun-dev-'
 export const marker = (dataFolder: string) => ({ EDGERUN_TRACKER: dataFolder })
 
 /**
+ * The folder of what the Worker keeps besides the database, its artifacts above all: the same for `npm start` and
+ * `npm run dev`, as the database is. Wrangler takes its version below it.
+ */
+export const resources = (dataFolder: string) => path.join(dataFolder, 'resources')
+
+/**
  * Takes the data folder, and with it what an earlier start has left running when it was killed, and sees to it that
  * the port is free. Quick, and so done before anything else.
  */

@@ -4,7 +4,8 @@ import path from 'node:path'
 import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
 import type { Build } from './build.ts'
 import { EVERY_MINUTE } from './cron.ts'
-import { type Bindings, marker } from './stack.ts'
+import { hastenR2 } from './r2.ts'
+import { type Bindings, marker, resources } from './stack.ts'
 
 const MODULE_TYPES: Record<string, 'ESModule' | 'CompiledWasm' | 'Text' | 'Data'> = {
   '.js': 'ESModule',
@@ -46,6 +47,7 @@ export async function runWorker(
   await writeFile(path.join(build.bundle, ENTRY), entry(await readdir(build.assets)))
 
   const before = { SIGINT: process.listeners('SIGINT'), SIGTERM: process.listeners('SIGTERM') }
+  const hastened = hastenR2()
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
       // A second socket that Miniflare insists on; nobody uses it.
@@ -53,7 +55,8 @@ export async function runWorker(
       port: 0,
       // Where the caller sits: asked of Cloudflare otherwise, which cannot work offline.
       cf: false,
-      resourcePersistencePath: path.join(dataFolder, 'resources'),
+      // Where wrangler has it below the folder that it is given.
+      resourcePersistencePath: path.join(resources(dataFolder), 'v3'),
       unsafeRuntimeEnv: marker(dataFolder),
       handleStructuredLogs: ({ message }) => void process.stdout.write(`${message}\n`),
       workers: [
@@ -83,6 +86,7 @@ export async function runWorker(
     }
   }
   await miniflare.ready
+  hastened()
   return {
     scheduled: async (scheduledTime) => {
       const worker = await miniflare.getWorker(WORKER)

@@ -1,0 +1,108 @@
+import { and, eq, isNull, type SQL, sql } from 'drizzle-orm'
+import type { Db } from '../db/database.ts'
+import { loggedModels, runs } from '../db/schema.ts'
+import { DEFAULT_EXPERIMENT } from '../experiments/repository.ts'
+import { ownUri } from './location.ts'
+
+/** All that lies below a prefix of the store and was there at a moment is to be removed. */
+export interface Removal {
+  prefix: string
+  /** When what it belonged to was deleted, in epoch milliseconds. */
+  deleted: number
+}
+
+/** How many removals one pass begins with. */
+const SOME = 100
+
+/** Lazy statements on where artifacts lie, and on what is to be removed of them. */
+export class ArtifactRepository {
+  readonly #db: Db
+
+  constructor(db: Db) {
+    this.#db = db
+  }
+
+  /** What `runLocation` makes a location of; also of a run in the trash. */
+  ofRun(id: string) {
+    const { experimentId, artifactUri } = runs
+    return this.#db.select({ experimentId, artifactUri }).from(runs).where(eq(runs.id, id))
+  }
+
+  /** What `modelLocation` makes a location of. */
+  ofModel(id: string) {
+    const { experimentId, artifactLocation } = loggedModels
+    return this.#db
+      .select({ experimentId, artifactLocation })
+      .from(loggedModels)
+      .where(and(eq(loggedModels.id, id), isNull(loggedModels.deletedAt)))
+  }
+
+  /**
+   * Before a run is deleted, in the same transaction: its artifacts are to be removed, where they lie in our store.
+   *
+   * @param host as `ownUri` takes it
+   */
+  removeOfRun(id: string, host: string) {
+    return this.#remove(sql`
+      select coalesce(
+        ${own(sql`artifact_uri`, host)},
+        case when artifact_uri is null then ${hex(sql`experiment_id`)} || '/' || ${hex(sql`id`)} || '/artifacts' end
+      ) as prefix
+      from runs where id = ${id}::uuid`)
+  }
+
+  /**
+   * As `removeOfRun`, of an experiment with its runs and logged models. Where artifacts go by themselves all of them lie
+   * below one prefix; a place that was chosen may be shared, so that only what is theirs in it goes.
+   */
+  removeOfExperiment(id: string, host: string) {
+    return this.#remove(sql`
+      select ${hex(sql`id`)} as prefix from experiments where id = ${id}::uuid and artifact_location is null
+      union select ${own(sql`artifact_uri`, host)} from runs where experiment_id = ${id}::uuid
+      union select ${own(sql`artifact_location`, host)} from logged_models where experiment_id = ${id}::uuid`)
+  }
+
+  /** Gives the first of them. Deleted once more, because it was made again with its id, the later moment counts. */
+  #remove(prefixes: SQL) {
+    return this.#db.execute<RemovalRow>(sql`
+      with removal as (
+        insert into artifact_removals (prefix)
+        select prefix from (${prefixes}) as place where prefix <> '' order by prefix
+        on conflict (prefix) do update set created_at = excluded.created_at
+        returning prefix, created_at
+      )
+      select prefix, ${milliseconds} as deleted from removal order by prefix limit ${SOME}::int`)
+  }
+
+  /** Some of what is to be removed; which ones is left to chance, so that one that fails holds up no other. */
+  removals() {
+    return this.#db.execute<RemovalRow>(
+      sql`select prefix, ${milliseconds} as deleted from artifact_removals order by random() limit ${SOME}::int`,
+    )
+  }
+
+  /** Forgets removals that are done, unless there is more to remove since. */
+  removed(done: Removal[]) {
+    const prefixes = sql.param(done.map(({ prefix }) => prefix))
+    const times = sql.param(done.map(({ deleted }) => deleted))
+    return this.#db.execute(sql`
+      delete from artifact_removals
+      using unnest(${prefixes}::text[], ${times}::bigint[]) as done (prefix, deleted)
+      where artifact_removals.prefix = done.prefix and ${milliseconds} = done.deleted`)
+  }
+}
+
+/** As the driver gives it. */
+export type RemovalRow = { prefix: string; deleted: string }
+
+export const removalOf = ({ prefix, deleted }: RemovalRow): Removal => ({ prefix, deleted: Number(deleted) })
+
+/** When a removal was made, which the driver would give in the session's time zone. */
+const milliseconds = sql`(extract(epoch from created_at) * 1000)::bigint`
+
+/** A UUID as our own locations have it. */
+const hex = (id: SQL) =>
+  sql`case when ${id} = ${DEFAULT_EXPERIMENT}::uuid then '0' else replace(${id}::text, '-', '') end`
+
+/** The path in a URI of our own store; null for any other. */
+const own = (uri: SQL, host: string) => sql`substring(${uri} from ${ownUri(host)}::text)`

@@ -1,0 +1,104 @@
+/**
+ * Files in parts, as MLflow's client sends those of 500 MiB or more (`MLFLOW_MULTIPART_UPLOAD_MINIMUM_FILE_SIZE`), and
+ * fetches them where it is told to (`MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD`). It expects the addresses to be those of a
+ * cloud's storage; here they are our own.
+ *
+ * Cloudflare takes bodies of at most 100 MB (200 MB on its Business plan), and answers a larger one itself (413): a file
+ * that is larger has to come in parts, so its sender has to set that minimum lower.
+ */
+import { Hono } from 'hono'
+import { z } from 'zod'
+import { bodyOf, knownLength } from '../artifacts/body.ts'
+import { joined, newFilePath, safePath } from '../artifacts/path.ts'
+import { ArtifactStore } from '../artifacts/store.ts'
+import type { AppContext, AppEnv } from '../http/context.ts'
+import { doesNotExist, invalidParameter } from './errors.ts'
+import { integer, maybe, message, requiredText } from './message.ts'
+
+/** As many as R2 takes, and S3. */
+const MAX_PARTS = 10_000
+
+/** The file itself, by its path on the client's machine; the URL says into which folder it goes. */
+const OfFile = z.object({ path: requiredText })
+const OfUpload = OfFile.extend({ upload_id: requiredText })
+
+export const multipartRoutes = new Hono<AppEnv>()
+  .post('/mpu/create/*', async (c) => {
+    const { path, num_parts: count = 1 } = await message(c, OfFile.extend({ num_parts: maybe(integer) }))
+    if (count < 1 || count > MAX_PARTS) {
+      throw invalidParameter(
+        `Invalid value ${count} for parameter 'num_parts' supplied: must be 1 to ${MAX_PARTS}`,
+      )
+    }
+    const key = keyOf(c, '/mpu/create/', path)
+    const id = await new ArtifactStore(c.env).createUpload(key)
+    const credentials = Array.from({ length: count }, (_, i) => ({
+      url: urlOf(c, 'mpu/part', key, { upload_id: id, part_number: `${i + 1}` }),
+      part_number: i + 1,
+      headers: {},
+    }))
+    return c.json({ upload_id: id, credentials })
+  })
+  // MLflow's client sends no credentials here, as it would to a cloud's storage: who knows the id of the upload may.
+  .put('/mpu/part/*', async (c) => {
+    const { upload_id: id = '', part_number: number = '' } = c.req.query()
+    const partNumber = Number(number)
+    if (!/^\d{1,5}$/.test(number) || partNumber < 1 || partNumber > MAX_PARTS) {
+      throw invalidParameter(`Invalid value '${number}' for parameter 'part_number' supplied`)
+    }
+    const length = knownLength(c.req.raw)
+    if (length === undefined) throw invalidParameter('A part must say how long it is: Content-Length')
+    const key = newFilePath(pathBehind(c, '/mpu/part/'))
+    const body = length === 0 ? new Uint8Array() : bodyOf(c.req.raw)
+    const etag = await new ArtifactStore(c.env).putPart(key, id, partNumber, body)
+    return c.body(null, 200, { ETag: `"${etag}"` })
+  })
+  .post('/mpu/complete/*', async (c) => {
+    const {
+      path,
+      upload_id: id,
+      parts,
+    } = await message(
+      c,
+      OfUpload.extend({ parts: z.array(z.object({ part_number: integer, etag: requiredText })).min(1) }),
+    )
+    const uploaded = parts
+      .map(({ part_number: partNumber, etag }) => ({
+        partNumber,
+        etag: etag.replace(/^(?:W\/)?"(.*)"$/, '$1'),
+      }))
+      .sort((a, b) => a.partNumber - b.partNumber)
+    await new ArtifactStore(c.env).completeUpload(keyOf(c, '/mpu/complete/', path), id, uploaded)
+    return c.json({})
+  })
+  .post('/mpu/abort/*', async (c) => {
+    const { path, upload_id: id } = await message(c, OfUpload)
+    await new ArtifactStore(c.env).abortUpload(keyOf(c, '/mpu/abort/', path), id)
+    return c.json({})
+  })
+  .get('/presigned/*', async (c) => {
+    const key = newFilePath(pathBehind(c, '/presigned/'))
+    const object = await new ArtifactStore(c.env).head(key)
+    if (!object) throw doesNotExist(`No such artifact: '${key}'`)
+    return c.json({ url: urlOf(c, 'artifacts', key), headers: {}, file_size: object.size })
+  })
+
+/** What follows a part of the request's path. */
+export function pathBehind(c: AppContext, part: string): string {
+  const { path } = c.req
+  const at = path.indexOf(`/mlflow-artifacts${part}`)
+  return at < 0 ? '' : path.slice(at + `/mlflow-artifacts${part}`.length)
+}
+
+/** The key of a file whose name is the last part of a path, on whatever system, in the folder that the URL names. */
+const keyOf = (c: AppContext, route: string, path: string) =>
+  joined(safePath(pathBehind(c, route)), newFilePath(path.replace(/^.*[/\\]/s, '')))
+
+/** The address of another route for a file, as the caller has called this one. */
+function urlOf(c: AppContext, route: string, key: string, query: Record<string, string> = {}): string {
+  const url = new URL(c.req.url)
+  const root = url.pathname.slice(0, url.pathname.indexOf('/mlflow-artifacts/'))
+  url.pathname = `${root}/mlflow-artifacts/${route}/${key.split('/').map(encodeURIComponent).join('/')}`
+  url.search = new URLSearchParams(query).toString()
+  return url.href
+}

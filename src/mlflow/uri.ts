@@ -1,0 +1,47 @@
+/** URIs as MLflow's server takes them apart, which is as Python does it. */
+
+export interface Uri {
+  /** In lower case; empty for a path. */
+  scheme: string
+  /** The host and what stands with it, as it was written. */
+  authority: string
+  path: string
+}
+
+export function splitUri(text: string): Uri {
+  // Spaces and control characters in front, line breaks and tabs anywhere, are not part of it.
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is left out
+  const plain = text.replace(/^[\u0000- ]+/, '').replace(/[\t\r\n]/g, '')
+  const [, scheme = '', authority = '', path = ''] =
+    /^(?:([A-Za-z][A-Za-z0-9+.-]*):)?(?:\/\/([^/?#]*))?([^?#]*)/.exec(plain) ?? []
+  return { scheme: scheme.toLowerCase(), authority, path }
+}
+
+/** The host of an authority, in lower case, without user and port. */
+export const hostOf = (authority: string) =>
+  authority
+    .slice(authority.lastIndexOf('@') + 1)
+    .replace(/:\d*$/, '')
+    .toLowerCase()
+
+/** The parts of a path that are not empty. */
+export const partsOf = (path: string) => path.split('/').filter((part) => part !== '')
+
+/** The text with nothing left to decode. */
+export function decodedWhole(text: string): string {
+  let decoded = text
+  for (;;) {
+    const next = decoded.replace(/(?:%[0-9a-f]{2})+/gi, decodeBytes)
+    if (next === decoded) return decoded
+    decoded = next
+  }
+}
+
+/** As Python decodes: what is no UTF-8 becomes the replacement character. */
+function decodeBytes(escapes: string): string {
+  const bytes = escapes
+    .slice(1)
+    .split('%')
+    .map((pair) => Number.parseInt(pair, 16))
+  return new TextDecoder('utf-8', { fatal: false, ignoreBOM: true }).decode(new Uint8Array(bytes))
+}
