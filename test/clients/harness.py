@@ -1,7 +1,7 @@
 """Runs the scenarios of a theme against a tracking server and writes down what the real client saw.
 
-`python harness.py THEME OUT [SCENARIO...]`, with the server in MLFLOW_TRACKING_URI. What must differ from server to
-server (generated ids, the time, made-up names of runs) becomes a symbol; everything else is written as it came.
+`python harness.py MODULE OUT [SCENARIO...]`, with the server in MLFLOW_TRACKING_URI. What must differ from server
+to server (generated ids, the time, made-up names of runs) becomes a symbol; all else is written as it came.
 """
 
 import contextlib
@@ -74,9 +74,14 @@ class Normal:
         return self.symbols[key]
 
     def experiment(self, key):
-        # The first of all, Default, is "0" everywhere.
-        if isinstance(key, str) and re.fullmatch(r"\d{4,}", key):
+        # The first of all, Default, is "0" everywhere. MLflow counts, Edgerun has uuids.
+        if isinstance(key, str) and re.fullmatch(r"\d{9,}|[0-9a-f]{32}", key):
             self.experiments.add(key)
+
+    def identity(self, key):
+        if key in self.experiments:
+            return self.symbol("experiment", key)
+        return self.symbol("run", key) if len(key) == 32 else key
 
     def is_now(self, number):
         return self.begin <= number <= time.time() * 1_000 + TOLERANCE
@@ -85,24 +90,30 @@ class Normal:
         for found, name in self.replaced.items():
             text = text.replace(found, name)
         # The words of SQLAlchemy and of the driver below it.
-        text = re.sub(r"(\(raised as a [^\n]*\n)?\(psycopg\.errors\.(\w+)\).*", r"<database: \2>", text, flags=re.DOTALL)
+        text = re.sub(
+            r"(\(raised as a [^\n]*\n)?\(psycopg2\.errors\.(\w+)\).*",
+            r"<database: \2>",
+            text,
+            flags=re.DOTALL,
+        )
+        # When a line was logged.
+        text = re.sub(r"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d ", "<time> ", text, flags=re.MULTILINE)
         # Python's sets have no order.
         text = re.sub(r"\{('[^']*'(?:, '[^']*')*)\}", in_set_order, text)
         if "too many 500 error responses" in text:
             return "<500>"
-        if re.fullmatch(r"[a-z]+-[a-z]+-\d{1,3}", text):
+        if re.fullmatch(r"[a-z]+(-[a-z]+)+-\d{1,3}", text):
             return "<random name>"
         if re.fullmatch(r"\d{13}", text) and self.is_now(int(text)):
             return "<now, as text>"
         text = re.sub(r"\b[0-9a-f]{40}\b", "<commit>", text)
         text = re.sub(r"\bm-[0-9a-f]{32}\b", lambda found: self.symbol("model", found[0]), text)
-        text = re.sub(r"\b[0-9a-f]{32}\b", lambda found: self.symbol("run", found[0]), text)
+        for found in re.finditer(r"mlflow-artifacts:/(\w+)", text):
+            self.experiment(found[1])
+        hexadecimal = r"(?<![0-9A-Za-z])([0-9a-f]{32}|\d{9,})(?![0-9A-Za-z])"
+        text = re.sub(hexadecimal, lambda found: self.identity(found[0]), text)
         uuid = r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"
         text = re.sub(uuid, lambda found: self.symbol("uuid", found[0]), text)
-        for key in self.experiments:
-            if key in text:
-                pattern = rf"(?<![0-9A-Za-z]){key}(?![0-9A-Za-z])"
-                text = re.sub(pattern, lambda found: self.symbol("experiment", found[0]), text)
         return text
 
     def number(self, number):
@@ -134,7 +145,7 @@ class Normal:
         if isinstance(value, PagedList):
             return {"items": [self.value(item) for item in value], "token": bool(value.token)}
         if isinstance(value, pd.DataFrame):
-            rows = json.loads(value.to_json(orient="records", date_format="epoch", date_unit="ms"))
+            rows = value.astype(object).where(value.notna(), None).to_dict("records")
             return {"columns": sorted(self.text(name) for name in value.columns), "rows": self.value(rows)}
         if isinstance(value, pd.Timestamp):
             return self.value(int(value.timestamp() * 1_000))
@@ -142,7 +153,7 @@ class Normal:
             return self.mapping(value)
         if isinstance(value, _MlflowObject):
             return self.mapping(dict(value))
-        if isinstance(value, (list, tuple)):
+        if isinstance(value, (list, tuple)) or type(value).__name__ == "RepeatedScalarContainer":
             return [self.value(item) for item in value]
         if isinstance(value, (set, frozenset)):
             return sorted(self.value(item) for item in value)
@@ -155,6 +166,9 @@ class Normal:
         if isinstance(mapping.get("next_page_token"), str):
             mapping["next_page_token"] = "<token>" if mapping["next_page_token"] else ""
         self.experiment(mapping.get("experiment_id"))
+        # A double may be written without a point.
+        if type(mapping.get("value")) is int:
+            mapping["value"] = float(mapping["value"])
         return {self.text(key): self.value(mapping[key]) for key in sorted(mapping)}
 
 
@@ -170,12 +184,14 @@ class Trial:
         self.url = url
         self.client = mlflow.MlflowClient(url)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="scenario-"))
-        self.normal = Normal({
-            self.slug: name,
-            url: "<server>",
-            url.split("//")[1]: "<server>",
-            str(self.folder): "<folder>",
-        })
+        self.normal = Normal(
+            {
+                self.slug: name,
+                url: "<server>",
+                url.split("//")[1]: "<server>",
+                str(self.folder): "<folder>",
+            }
+        )
         self.records = {}
 
     def name(self, name="it"):
@@ -302,10 +318,9 @@ def try_out(sentence, function, url):
     return {"records": trial.records, "broke": broke, "seconds": round(time.time() - begin, 2)}
 
 
-def main(theme, out, *only):
+def main(module, out, *only):
     url = os.environ["MLFLOW_TRACKING_URI"]
-    module = importlib.import_module(f"scenarios.{theme}")
-    sys.modules["__main__"].__dict__.update(theme=module)
+    importlib.import_module(module)
     results = {}
     for sentence, function in SCENARIOS.items():
         if not only or function.__name__ in only:

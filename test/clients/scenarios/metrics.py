@@ -26,7 +26,14 @@ def whole(t):
     run_id = t.run()
     points = [
         Metric("m", value, THEN + time, step)
-        for value, time, step in [(3, 5, 1), (1, 5, 1), (2, 4, 9), (5, 5, 0), (float("nan"), 5, 1), (9, 6, -3)]
+        for value, time, step in [
+            (3, 5, 1),
+            (1, 5, 1),
+            (2, 4, 9),
+            (5, 5, 0),
+            (float("nan"), 5, 1),
+            (9, 6, -3),
+        ]
     ]
     t.client.log_batch(run_id, points)
     t.record("through the client", t.client.get_metric_history(run_id, "m"))
@@ -79,7 +86,7 @@ def bulk(t):
     runs = [t.run(experiment_id, start_time=THEN + n) for n in range(3)]
     for n, run_id in enumerate(runs):
         fill(t, run_id, "m", [(step, float(step * (n + 1))) for step in range(5)])
-        t.normal.text(run_id)
+    first = runs[0]
     runs.sort()
     by_run = lambda metrics: {
         f"run {runs.index(run_id)}": [[m["timestamp"], m["step"]] for m in metrics if m["run_id"] == run_id]
@@ -92,14 +99,16 @@ def bulk(t):
     t.record("fields of all", sorted(body))
     body = t.send("GET", BULK, params={"run_id": runs, "metric_key": "m", "max_results": 7}).json()
     t.record("seven at most", len(body["metrics"]))
-    t.http("one run", "GET", BULK, params={"run_id": runs[0], "metric_key": "m"})
+    t.http("one run", "GET", BULK, params={"run_id": first, "metric_key": "m"})
     t.http("no run", "GET", BULK, params={"metric_key": "m"})
-    t.http("no metric", "GET", BULK, params={"run_id": runs[0]})
-    t.http("a metric that is not there", "GET", BULK, params={"run_id": runs[0], "metric_key": "nothing"})
+    t.http("no metric", "GET", BULK, params={"run_id": first})
+    t.http("a metric that is not there", "GET", BULK, params={"run_id": first, "metric_key": "nothing"})
     t.http("a run that is not there", "GET", BULK, params={"run_id": "f" * 32, "metric_key": "m"})
-    t.http("too many runs", "GET", BULK, params={"run_id": [f"{n:032x}" for n in range(101)], "metric_key": "m"})
-    fill(t, runs[0], "odd", [(0, float("nan")), (1, float("inf")), (2, -0.0)])
-    response = t.send("GET", BULK, params={"run_id": runs[0], "metric_key": "odd"})
+    t.http(
+        "too many runs", "GET", BULK, params={"run_id": [f"{n:032x}" for n in range(101)], "metric_key": "m"}
+    )
+    fill(t, first, "odd", [(0, float("nan")), (1, float("inf")), (2, -0.0)])
+    response = t.send("GET", BULK, params={"run_id": first, "metric_key": "odd"})
     t.record("odd values are there", response.status_code)
 
 
@@ -127,14 +136,21 @@ def interval(t):
         t.record(f"both: {name}", [int(m.get("step", 0)) for m in body["metrics"] if m["run_id"] == run_id])
     t.record("fields", body["metrics"][-1].keys() - {"run_id"})
     t.http("one short run", "GET", INTERVAL, params={"run_ids": [short], "metric_key": "m"})
-    t.http("through api", "GET", "metrics/get-history-bulk-interval", params={"run_ids": [short], "metric_key": "m"})
+    t.http(
+        "through api",
+        "GET",
+        "metrics/get-history-bulk-interval",
+        params={"run_ids": [short], "metric_key": "m"},
+    )
 
 
 @scenario("a thinned history keeps all values of a step that it shows")
 def interval_ties(t):
     run_id = t.run()
     points = [
-        Metric("m", float(n * 10 + again), THEN + n * 10 + again, n * 3) for n in range(100) for again in range(3)
+        Metric("m", float(n * 10 + again), THEN + n * 10 + again, n * 3)
+        for n in range(100)
+        for again in range(3)
     ]
     t.client.log_batch(run_id, points)
     query = {"run_ids": [run_id], "metric_key": "m", "max_results": 5}
@@ -186,7 +202,9 @@ def models_and_datasets(t):
     found = t.client.get_logged_model(model.model_id).metrics
     t.record("of the model, with a batch", sorted(found, key=lambda metric: (metric.key, metric.step)))
     missing = "m-" + "0" * 32
-    t.attempt("of a model that is not there", t.client.log_metric, run_id, "acc", 1.0, THEN, 3, model_id=missing)
+    t.attempt(
+        "of a model that is not there", t.client.log_metric, run_id, "acc", 1.0, THEN, 3, model_id=missing
+    )
     with mlflow.start_run(run_id=run_id):
         mlflow.log_metrics({"a": 1.0, "b": 2.0}, step=1, timestamp=THEN, model_id=model.model_id)
     found = t.client.get_logged_model(model.model_id).metrics

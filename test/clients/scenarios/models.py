@@ -59,11 +59,7 @@ def bad_models(t):
         "tag key too long": {"experiment_id": experiment_id, "tags": [{"key": "k" * 251, "value": "v"}]},
         "run that is not there": {"experiment_id": experiment_id, "source_run_id": "f" * 32},
     }.items():
-        answer = t.answer(t.send("POST", "logged-models", json=body))
-        if answer["status"] == 200:
-            model = answer["body"]["model"]
-            answer["body"] = {**model, "info": {**model["info"], "name": len(model["info"]["name"])}}
-        t.record(label, answer)
+        t.http(label, "POST", "logged-models", json=body)
     nobody = "m-" + "0" * 32
     for label, call in {
         "get": (t.client.get_logged_model, nobody),
@@ -79,7 +75,9 @@ def bad_models(t):
 
 @scenario("tags and params of logged models are set, changed and deleted")
 def tags_and_params(t):
-    model_id = t.client.create_logged_model(t.experiment(), "net", tags={"a": "1"}, params={"lr": "0.1"}).model_id
+    model_id = t.client.create_logged_model(
+        t.experiment(), "net", tags={"a": "1"}, params={"lr": "0.1"}
+    ).model_id
     t.client.set_logged_model_tags(model_id, {"a": "2", "b": 3, "empty": ""})
     t.record("tags", t.client.get_logged_model(model_id).tags)
     t.client.delete_logged_model_tag(model_id, "a")
@@ -91,11 +89,19 @@ def tags_and_params(t):
     t.attempt("tag key too long", t.client.set_logged_model_tags, model_id, {"k" * 251: "v"})
     t.attempt("tag value too long", t.client.set_logged_model_tags, model_id, {"k": "v" * 8_001})
     t.attempt("param key bad", t.client.log_model_params, model_id, {"../up": "v"})
-    t.record("in the end", {
-        "params": t.client.get_logged_model(model_id).params,
-        "tags": {k: len(v) for k, v in t.client.get_logged_model(model_id).tags.items()},
-    })
-    t.http("tags on the wire", "PATCH", f"logged-models/{model_id}/tags", json={"tags": [{"key": "w", "value": "x"}]})
+    t.record(
+        "in the end",
+        {
+            "params": t.client.get_logged_model(model_id).params,
+            "tags": {k: len(v) for k, v in t.client.get_logged_model(model_id).tags.items()},
+        },
+    )
+    t.http(
+        "tags on the wire",
+        "PATCH",
+        f"logged-models/{model_id}/tags",
+        json={"tags": [{"key": "w", "value": "x"}]},
+    )
     t.http("delete on the wire", "DELETE", f"logged-models/{model_id}/tags/w")
 
 
@@ -128,7 +134,9 @@ def metrics(t):
     t.client.log_outputs(first, [LoggedModelOutput(model_id, 1)])
     t.client.log_inputs(second, models=[LoggedModelInput(model_id)])
     model = t.client.get_logged_model(model_id)
-    t.record("metrics", sorted(by_key(model.metrics), key=lambda m: (m.key, m.step, m.value, m.dataset_name or "")))
+    t.record(
+        "metrics", sorted(by_key(model.metrics), key=lambda m: (m.key, m.step, m.value, m.dataset_name or ""))
+    )
     t.record("run", t.client.get_run(first).data.metrics)
     t.record("outputs", t.client.get_run(first).outputs)
     t.record("inputs", t.client.get_run(second).inputs)
@@ -235,7 +243,10 @@ def search(t):
         },
         "both": {"datasets": train + test, "filter_string": "metrics.acc > 0.4"},
         "datasets alone": {"datasets": test},
-        "dataset without a name": {"datasets": [{"dataset_digest": "d"}], "filter_string": "metrics.acc > 0.4"},
+        "dataset without a name": {
+            "datasets": [{"dataset_digest": "d"}],
+            "filter_string": "metrics.acc > 0.4",
+        },
     }.items():
         t.attempt(f"dataset {label}", found, t, experiment_id, order_by=by_name, **query)
 
@@ -268,7 +279,9 @@ def order(t):
     token, seen = None, []
     by_name = [{"field_name": "name"}]
     while True:
-        page = t.client.search_logged_models([experiment_id], max_results=3, order_by=by_name, page_token=token)
+        page = t.client.search_logged_models(
+            [experiment_id], max_results=3, order_by=by_name, page_token=token
+        )
         seen.append([model.name for model in page])
         token = page.token
         if not token:
@@ -277,7 +290,10 @@ def order(t):
     body = {"experiment_ids": [experiment_id]}
     for count in (0, -1, 51, 1_001):
         response = t.send("POST", "logged-models/search", json={**body, "max_results": count})
-        t.record(f"max_results {count}", len(response.json()["models"]) if response.ok else t.answer(response))
+        t.record(
+            f"max_results {count}",
+            len(response.json().get("models", [])) if response.ok else t.answer(response),
+        )
     t.http("bad token", "POST", "logged-models/search", json={**body, "page_token": "!!"})
     other = t.client.search_logged_models([experiment_id], max_results=1, order_by=by_name).token
     t.attempt("token of another search", found, t, experiment_id, page_token=other)
@@ -323,7 +339,11 @@ def sklearn_model(t):
     model = LogisticRegression().fit(x, y)
     with mlflow.start_run() as run:
         info = mlflow.sklearn.log_model(
-            model, name="digits", params={"c": 1}, tags={"t": "1"}, pip_requirements=["scikit-learn"],
+            model,
+            name="digits",
+            params={"c": 1},
+            tags={"t": "1"},
+            pip_requirements=["scikit-learn"],
             serialization_format="cloudpickle",
         )
     t.record("URI", info.model_uri)
@@ -337,6 +357,8 @@ def sklearn_model(t):
         t.record(f"loaded by the {label}", mlflow.sklearn.load_model(uri).predict(x).tolist())
     t.record("as a function", mlflow.pyfunc.load_model(info.model_uri).predict(x).tolist())
     t.record("last", mlflow.last_logged_model().model_id == info.model_id)
-    model_file = mlflow.artifacts.load_text(f"{mlflow.get_logged_model(info.model_id).artifact_location}/MLmodel")
+    model_file = mlflow.artifacts.load_text(
+        f"{mlflow.get_logged_model(info.model_id).artifact_location}/MLmodel"
+    )
     t.record("it says which it is", info.model_id in model_file)
     t.attempt("not there", mlflow.sklearn.load_model, "models:/m-" + "0" * 32)

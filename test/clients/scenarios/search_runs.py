@@ -33,7 +33,12 @@ RUNS = {
         "metrics": {"loss": -1.0},
         "tags": {},
     },
-    "epsilon": {"status": "SCHEDULED", "params": {}, "metrics": {"loss": -math.inf}, "tags": {"team": "text"}},
+    "epsilon": {
+        "status": "SCHEDULED",
+        "params": {},
+        "metrics": {"loss": -math.inf},
+        "tags": {"team": "text"},
+    },
 }
 
 
@@ -128,101 +133,110 @@ def by_attributes(t):
 
 @scenario("runs are searched by params")
 def by_params(t):
-    attempts(t, [
-        "params.lr = '0.1'",
-        "param.lr = '0.1'",
-        "parameters.lr = '0.1'",
-        "parameter.lr = '0.1'",
-        "params.lr != '0.1'",
-        "params.lr = '0.10'",
-        'params.lr = "0.1"',
-        "params.lr LIKE '0.%'",
-        "params.opt LIKE 'a%'",
-        "params.opt ILIKE 'a%'",
-        "params.opt LIKE '_dam'",
-        "params.opt = ''",
-        "params.opt != ''",
-        "params.`lr` = '0.1'",
-        "params.\"lr\" = '0.1'",
-        "params.`a.b c/d` = 'x'",
-        "params.\"a.b c/d\" = 'x'",
-        "params.nothing = '1'",
-        "params.nothing != '1'",
-        "params.LR = '0.1'",
-        "params.lr IS NULL",
-        "params.lr IS NOT NULL",
-        "params.nothing IS NULL",
-        "params.opt IN ('adam', 'sgd')",
-        "params.opt NOT IN ('adam', 'sgd')",
-        "params.lr = '0.1' AND params.opt = 'adam'",
-        "params.lr = '0.1' and params.opt ILIKE 'ADAM'",
-        "params.depth = '10'",
-    ])
+    attempts(
+        t,
+        [
+            "params.lr = '0.1'",
+            "param.lr = '0.1'",
+            "parameters.lr = '0.1'",
+            "parameter.lr = '0.1'",
+            "params.lr != '0.1'",
+            "params.lr = '0.10'",
+            'params.lr = "0.1"',
+            "params.lr LIKE '0.%'",
+            "params.opt LIKE 'a%'",
+            "params.opt ILIKE 'a%'",
+            "params.opt LIKE '_dam'",
+            "params.opt = ''",
+            "params.opt != ''",
+            "params.`lr` = '0.1'",
+            "params.\"lr\" = '0.1'",
+            "params.`a.b c/d` = 'x'",
+            "params.\"a.b c/d\" = 'x'",
+            "params.nothing = '1'",
+            "params.nothing != '1'",
+            "params.LR = '0.1'",
+            "params.lr IS NULL",
+            "params.lr IS NOT NULL",
+            "params.nothing IS NULL",
+            "params.opt IN ('adam', 'sgd')",
+            "params.opt NOT IN ('adam', 'sgd')",
+            "params.lr = '0.1' AND params.opt = 'adam'",
+            "params.lr = '0.1' and params.opt ILIKE 'ADAM'",
+            "params.depth = '10'",
+        ],
+    )
 
 
 @scenario("runs are searched by metrics")
 def by_metrics(t):
-    attempts(t, [
-        "metrics.loss > 0.25",
-        "metrics.loss >= 0.25",
-        "metrics.loss < 0.25",
-        "metrics.loss <= 0.25",
-        "metrics.loss = 0.25",
-        "metrics.loss != 0.25",
-        "metric.loss > 0",
-        "metrics.loss > -1",
-        "metrics.loss > -1e0",
-        "metrics.loss>0.25",
-        "metrics.loss < 1e300",
-        "metrics.loss > 1e300",
-        "metrics.loss < -1e300",
-        "metrics.acc > 0",
-        "metrics.acc < 1000",
-        "metrics.acc != 0.9",
-        "metrics.acc = 0.9",
-        "metrics.`loss` > 0.25",
-        "metrics.\"loss\" > 0.25",
-        "metrics.`train/loss` = 1",
-        "metrics.train/loss = 1",
-        "metrics.`m 1` = 5.0",
-        "metrics.nothing > 0",
-        "metrics.nothing != 0",
-        "metrics.loss IS NULL",
-        "metrics.acc IS NOT NULL",
-        "metrics.loss > 0 AND metrics.acc > 0.8",
-        "metrics.loss > 0 AND metrics.loss < 0.5",
-        "metrics.loss > .1",
-        "metrics.loss > +0.25",
-    ])
+    attempts(
+        t,
+        [
+            "metrics.loss > 0.25",
+            "metrics.loss >= 0.25",
+            "metrics.loss < 0.25",
+            "metrics.loss <= 0.25",
+            "metrics.loss = 0.25",
+            "metrics.loss != 0.25",
+            "metric.loss > 0",
+            "metrics.loss > -1",
+            "metrics.loss > -1e0",
+            "metrics.loss>0.25",
+            "metrics.loss < 1e300",
+            "metrics.loss > 1e300",
+            "metrics.loss < -1e300",
+            "metrics.acc > 0",
+            "metrics.acc < 1000",
+            "metrics.acc != 0.9",
+            "metrics.acc = 0.9",
+            "metrics.`loss` > 0.25",
+            'metrics."loss" > 0.25',
+            "metrics.`train/loss` = 1",
+            "metrics.train/loss = 1",
+            "metrics.`m 1` = 5.0",
+            "metrics.nothing > 0",
+            "metrics.nothing != 0",
+            "metrics.loss IS NULL",
+            "metrics.acc IS NOT NULL",
+            "metrics.loss > 0 AND metrics.acc > 0.8",
+            "metrics.loss > 0 AND metrics.loss < 0.5",
+            "metrics.loss > .1",
+            "metrics.loss > +0.25",
+        ],
+    )
 
 
 @scenario("runs are searched by tags")
 def by_tags(t):
-    attempts(t, [
-        "tags.team = 'vision'",
-        "tag.team = 'vision'",
-        "tags.team != 'vision'",
-        "tags.team LIKE '%ision'",
-        "tags.team ILIKE 'VISION'",
-        "tags.\"team\" = 'vision'",
-        "tags.`k.v` = '1'",
-        "tags.k.v = '1'",
-        "tags.empty = ''",
-        "tags.only IS NULL",
-        "tags.only IS NOT NULL",
-        "tags.team IS NULL",
-        "tags.team IN ('vision', 'text')",
-        "tags.team NOT IN ('vision', 'text')",
-        "tags.note = 'It''s 50%_done'",
-        "tags.note = \"It's 50%_done\"",
-        "tags.note LIKE '%50!%%'",
-        "tags.note LIKE '%50\\%%'",
-        "tags.note LIKE '%_done'",
-        "tags.nothing = 'x'",
-        "tags.nothing != 'x'",
-        "tags.TEAM = 'vision'",
-        "tags.mlflow.user = 'u0' AND tags.team != 'text'",
-    ])
+    attempts(
+        t,
+        [
+            "tags.team = 'vision'",
+            "tag.team = 'vision'",
+            "tags.team != 'vision'",
+            "tags.team LIKE '%ision'",
+            "tags.team ILIKE 'VISION'",
+            "tags.\"team\" = 'vision'",
+            "tags.`k.v` = '1'",
+            "tags.k.v = '1'",
+            "tags.empty = ''",
+            "tags.only IS NULL",
+            "tags.only IS NOT NULL",
+            "tags.team IS NULL",
+            "tags.team IN ('vision', 'text')",
+            "tags.team NOT IN ('vision', 'text')",
+            "tags.note = 'It''s 50%_done'",
+            'tags.note = "It\'s 50%_done"',
+            "tags.note LIKE '%50!%%'",
+            "tags.note LIKE '%50\\%%'",
+            "tags.note LIKE '%_done'",
+            "tags.nothing = 'x'",
+            "tags.nothing != 'x'",
+            "tags.TEAM = 'vision'",
+            "tags.mlflow.user = 'u0' AND tags.team != 'text'",
+        ],
+    )
 
 
 @scenario("runs are searched by the datasets that they used")
@@ -269,57 +283,60 @@ def by_datasets(t):
 
 @scenario("filters of runs that cannot be are refused")
 def bad_filters(t):
-    attempts(t, [
-        "metrics.loss",
-        "metrics.loss >",
-        "> 1",
-        "loss > 1",
-        "metrics.loss > 'a'",
-        "metrics.loss > '1'",
-        "metrics.loss LIKE 'a%'",
-        "metrics.loss IN (1, 2)",
-        "metrics.loss > metrics.acc",
-        "1 < metrics.loss",
-        "params.lr = 0.1",
-        "params.lr > '0.1'",
-        "params.lr = adam",
-        "params.lr = `adam`",
-        "params.lr == '0.1'",
-        "tags.team > 'a'",
-        "tags.team = vision",
-        "tags.team IN ('a', 1)",
-        "tags.team IN ()",
-        "tags.team = 'a' OR tags.team = 'b'",
-        "NOT tags.team = 'a'",
-        "(tags.team = 'a')",
-        "tags.team = 'a' AND",
-        "AND",
-        "tags.team = 'a' AND AND tags.team = 'b'",
-        "tags.team = 'a' tags.team = 'b'",
-        "tags.team = 'a'; DROP TABLE runs",
-        "tags.team = 'a",
-        "tags.`team = 'a'",
-        "status = FINISHED",
-        "status > 'FINISHED'",
-        "status = 1",
-        "start_time = 'now'",
-        "start_time LIKE '1%'",
-        "start_time > '1600000000000'",
-        "attributes.nothing = 'x'",
-        "owner.name = 'x'",
-        "run_id = 5",
-        "run_id IN 'a'",
-        "run_name IN (alpha)",
-        "run_name IN ('alpha'",
-        "params.lr IN (0.1)",
-        "metrics..loss > 1",
-        "params. = 'x'",
-        "metrics.loss > 1 -- comment",
-        "tags.team IS 'a'",
-        "tags.team IS NOT 'a'",
-        "models.name = 'x'",
-        "\u00e9 = 'x'",
-    ])
+    attempts(
+        t,
+        [
+            "metrics.loss",
+            "metrics.loss >",
+            "> 1",
+            "loss > 1",
+            "metrics.loss > 'a'",
+            "metrics.loss > '1'",
+            "metrics.loss LIKE 'a%'",
+            "metrics.loss IN (1, 2)",
+            "metrics.loss > metrics.acc",
+            "1 < metrics.loss",
+            "params.lr = 0.1",
+            "params.lr > '0.1'",
+            "params.lr = adam",
+            "params.lr = `adam`",
+            "params.lr == '0.1'",
+            "tags.team > 'a'",
+            "tags.team = vision",
+            "tags.team IN ('a', 1)",
+            "tags.team IN ()",
+            "tags.team = 'a' OR tags.team = 'b'",
+            "NOT tags.team = 'a'",
+            "(tags.team = 'a')",
+            "tags.team = 'a' AND",
+            "AND",
+            "tags.team = 'a' AND AND tags.team = 'b'",
+            "tags.team = 'a' tags.team = 'b'",
+            "tags.team = 'a'; DROP TABLE runs",
+            "tags.team = 'a",
+            "tags.`team = 'a'",
+            "status = FINISHED",
+            "status > 'FINISHED'",
+            "status = 1",
+            "start_time = 'now'",
+            "start_time LIKE '1%'",
+            "start_time > '1600000000000'",
+            "attributes.nothing = 'x'",
+            "owner.name = 'x'",
+            "run_id = 5",
+            "run_id IN 'a'",
+            "run_name IN (alpha)",
+            "run_name IN ('alpha'",
+            "params.lr IN (0.1)",
+            "metrics..loss > 1",
+            "params. = 'x'",
+            "metrics.loss > 1 -- comment",
+            "tags.team IS 'a'",
+            "tags.team IS NOT 'a'",
+            "models.name = 'x'",
+            "\u00e9 = 'x'",
+        ],
+    )
 
 
 @scenario("runs come in the order that was asked for, with those that lack a value at the end")
@@ -418,7 +435,10 @@ def pages(t):
     for count in (0, 1, -1, 50_000, 50_001):
         body = {"experiment_ids": [experiment_id], "max_results": count}
         response = t.send("POST", "runs/search", json=body)
-        t.record(f"max_results {count}", len(response.json().get("runs", [])) if response.ok else t.answer(response))
+        t.record(
+            f"max_results {count}",
+            len(response.json().get("runs", [])) if response.ok else t.answer(response),
+        )
     body = {"experiment_ids": [experiment_id]}
     t.record("without max_results", len(t.send("POST", "runs/search", json=body).json()["runs"]))
     for label, token in {"no token": "!!", "empty": "", "other": "eyJvZmZzZXQiOiAiYSJ9", "number": 5}.items():
@@ -448,7 +468,7 @@ def views(t):
     t.http("unknown view", "POST", "runs/search", json={**body, "run_view_type": "SOME"})
     t.http("no experiments", "POST", "runs/search", json={})
     t.http("experiments as text", "POST", "runs/search", json={"experiment_ids": one})
-    t.http("experiments as numbers", "POST", "runs/search", json={"experiment_ids": [int(one)]})
+    t.http("experiments as numbers", "POST", "runs/search", json={"experiment_ids": [5]})
     t.http("an experiment of another form", "POST", "runs/search", json={"experiment_ids": ["abc"]})
     t.http("filter a number", "POST", "runs/search", json={"experiment_ids": [one], "filter": 5})
     t.http("order as text", "POST", "runs/search", json={"experiment_ids": [one], "order_by": "start_time"})
@@ -474,7 +494,9 @@ def frames(t):
     t.record("frame", frame)
     t.record("types", {name: str(kind) for name, kind in sorted(frame.dtypes.items())})
     t.record("filtered", len(mlflow.search_runs([experiment_id], filter_string="metrics.loss < 1")))
-    t.record("empty", mlflow.search_runs([experiment_id], filter_string="metrics.loss > 1000 AND run_name = 'x'"))
+    t.record(
+        "empty", mlflow.search_runs([experiment_id], filter_string="metrics.loss > 1000 AND run_name = 'x'")
+    )
     names = mlflow.search_runs(experiment_names=[t.name("experiment"), "nobody"], output_format="list")
     t.record("by the name of the experiment", len(names))
     t.record("two at most", len(mlflow.search_runs([experiment_id], max_results=2)))
@@ -493,7 +515,7 @@ def injection(t):
         'tags.quote = "x\'; DROP TABLE runs; --"',
         'params.quote LIKE "x\'; DROP%"',
         "tags.`a'; DROP TABLE runs; --` = 'x'",
-        "metrics.`a\" OR 1=1` > 0",
+        'metrics.`a" OR 1=1` > 0',
         "tags.quote = '%'",
         "tags.quote LIKE '%'",
     ]:
