@@ -21,6 +21,7 @@ export const RIVALS = {
   empty: 'an almost empty database',
   short: 'a run of 100,000 points',
   tiny: 'a run of 10 points',
+  few: '2,000 runs',
 }
 
 export type Rival = keyof typeof RIVALS

@@ -15,11 +15,11 @@ type Method = 'GET' | 'POST' | 'DELETE'
 
 /** A client of one server, over kept connections or over a new one for each call. */
 export class Http {
-  readonly #url: string
+  readonly url: string
   readonly #agent: Agent
 
   constructor(url: string, { keepAlive }: { keepAlive: boolean }) {
-    this.#url = url
+    this.url = url
     this.#agent = new Agent({ keepAlive })
   }
 
@@ -36,7 +36,7 @@ export class Http {
         : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) }
     const options = { method, agent: this.#agent, headers: { ...content, ...headers }, timeout: TIMEOUT }
     return new Promise((resolve, reject) => {
-      const sent = request(this.#url + path, options, (response) => {
+      const sent = request(this.url + path, options, (response) => {
         const pieces: Buffer[] = []
         response.on('data', (piece: Buffer) => pieces.push(piece))
         response.on('error', reject)

@@ -49,7 +49,7 @@ export async function drive(
 export const inTurn = (bench: Bench, calls: number, call: () => Promise<unknown>) =>
   drive(bench, [(i) => (i < calls ? call() : undefined)], 60)
 
-type Figure = 'points/s' | 'calls/s' | 'p50' | 'p99'
+type Figure = 'points/s' | 'calls/s' | 'p50' | 'p95' | 'p99'
 
 export interface Comparison {
   name: string
@@ -60,8 +60,12 @@ export interface Comparison {
   contestants: Partial<Record<Contestant, () => Promise<Shot>>>
 }
 
-/** Measures all in turn, several times, so that what else the machine does hits all alike. */
-export async function compare(bench: Bench, comparison: Comparison): Promise<void> {
+/**
+ * Measures all in turn, several times, so that what else the machine does hits all alike.
+ *
+ * @returns the measurements that the figures are made of
+ */
+export async function compare(bench: Bench, comparison: Comparison): Promise<PerContestant<Shot[]>> {
   const { name, figures, pointsPerCall, rounds, contestants } = comparison
   const shots = mapValues(contestants, (): Shot[] => [])
   for (let round = 0; round < rounds; round++) {
@@ -74,6 +78,7 @@ export async function compare(bench: Bench, comparison: Comparison): Promise<voi
   const last = bench.results.at(-figures.length)
   if (last && pointsPerCall !== undefined)
     last.cpu = mapValues(shots, (some) => perMillion(some, pointsPerCall))
+  return shots
 }
 
 type Measured = Pick<Result, 'unit' | 'better' | 'figures' | 'samples'>
@@ -83,9 +88,9 @@ function measured(
   shots: Partial<Record<Contestant, Shot[]>>,
   pointsPerCall: number,
 ): Measured {
-  if (figure === 'p50' || figure === 'p99') {
+  if (figure.startsWith('p') && figure !== 'points/s') {
     // Over the calls of all rounds: one round has too few for a p99.
-    const share = figure === 'p50' ? 0.5 : 0.99
+    const share = Number(figure.slice(1)) / 100
     const all = mapValues(shots, (some) => some.flatMap(({ latencies }) => latencies))
     return { unit: 'ms', better: 'less', figures: mapValues(all, (times) => quantile(times, share)) }
   }
@@ -113,7 +118,17 @@ function perMillion(shots: Shot[], pointsPerCall: number): Cpu {
 type PerContestant<T> = Partial<Record<Contestant, T>>
 
 function entries<T>(values: PerContestant<T>): [Contestant, T][] {
-  const names: Contestant[] = ['edgerun', 'mlflow', 'copy', 'keyedCopy', 'insert', 'empty', 'short', 'tiny']
+  const names: Contestant[] = [
+    'edgerun',
+    'mlflow',
+    'copy',
+    'keyedCopy',
+    'insert',
+    'empty',
+    'short',
+    'tiny',
+    'few',
+  ]
   return names.flatMap((name): [Contestant, T][] => {
     const value = values[name]
     return value === undefined ? [] : [[name, value]]

@@ -25,6 +25,8 @@ import { createDatabase } from './postgres.ts'
 import { startServer } from './server.ts'
 
 const VENV = path.join(PROJECT, 'node_modules/.cache/edgerun-bench/mlflow')
+/** Has MLflow's client, once its server was started. */
+export const PYTHON = path.join(VENV, 'bin/python')
 const PACKAGES = ['mlflow==3.17.*', 'psycopg[binary]', 'uvloop', 'httptools']
 const API = '/api/2.0/mlflow'
 
@@ -38,12 +40,13 @@ interface Ingest {
 
 export class Mlflow {
   readonly database: pg.Pool
-  readonly #kept: Http
+  /** For short calls. */
+  readonly http: Http
   readonly #fresh: Http
   #experiment = ''
 
   private constructor(url: string, database: pg.Pool) {
-    this.#kept = new Http(url, { keepAlive: true })
+    this.http = new Http(url, { keepAlive: true })
     this.#fresh = new Http(url, { keepAlive: false })
     this.database = database
   }
@@ -86,7 +89,7 @@ export class Mlflow {
   }
 
   #post<T>(route: string, value: unknown): Promise<T> {
-    return this.#kept.json('POST', `${API}/${route}`, value)
+    return this.http.json('POST', `${API}/${route}`, value)
   }
 
   async createRun(): Promise<string> {
@@ -101,7 +104,7 @@ export class Mlflow {
   async getRun(run: string): Promise<{ metrics: unknown[]; params: unknown[] }> {
     const path = `${API}/runs/get?run_id=${run}`
     type Answer = { run: { data: { metrics: unknown[]; params: unknown[] } } }
-    return (await this.#kept.json<Answer>('GET', path)).run.data
+    return (await this.http.json<Answer>('GET', path)).run.data
   }
 
   /** @param content what log-batch takes beside the run's id */
@@ -141,7 +144,7 @@ export class Mlflow {
     query.set('metric_key', key)
     query.set('max_results', `${points}`)
     const path = `/ajax-api/2.0/mlflow/metrics/get-history-bulk-interval?${query}`
-    return (await this.#kept.json<{ metrics: unknown[] }>('GET', path)).metrics.length
+    return (await this.http.json<{ metrics: unknown[] }>('GET', path)).metrics.length
   }
 
   /** How many points a metric has, read in pages of the size that MLflow's own client asks for. */
@@ -151,7 +154,7 @@ export class Mlflow {
       const query = new URLSearchParams({ run_id: run, metric_key: key, max_results: '25000' })
       if (token !== undefined) query.set('page_token', token)
       const path = `${API}/metrics/get-history?${query}`
-      const page = await this.#kept.json<{ metrics: unknown[]; next_page_token?: string }>('GET', path)
+      const page = await this.http.json<{ metrics: unknown[]; next_page_token?: string }>('GET', path)
       count += page.metrics.length
       token = page.next_page_token
       if (!token) return count
@@ -161,7 +164,7 @@ export class Mlflow {
   /** As `Edgerun.ingest`. */
   async ingest(bench: Bench, route: 'log-batch' | 'log-metric', load: Ingest): Promise<Shot> {
     const { runs, tails, pointsPerCall, seconds } = load
-    const http = route === 'log-batch' ? this.#fresh : this.#kept
+    const http = route === 'log-batch' ? this.#fresh : this.http
     const writers = runs.map((run) => (i: number) => {
       const tail = tails[i]
       if (tail === undefined) return undefined

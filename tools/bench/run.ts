@@ -16,11 +16,13 @@ import { chart } from './rows/chart.ts'
 import { columnar } from './rows/columnar.ts'
 import { depth } from './rows/depth.ts'
 import { disk } from './rows/disk.ts'
+import { door } from './rows/door.ts'
 import { growth } from './rows/growth.ts'
 import { ingest, single } from './rows/ingest.ts'
 import { history, runs } from './rows/reads.ts'
+import { search } from './rows/search.ts'
 
-const ROWS: Row[] = [ingest, single, columnar, chart, history, runs, disk, growth, depth]
+const ROWS: Row[] = [ingest, single, columnar, chart, history, runs, door, disk, growth, depth, search]
 
 const { values: options } = parseArgs({
   options: {
