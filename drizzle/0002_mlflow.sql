@@ -130,4 +130,4 @@ CREATE INDEX "model_versions_run_idx" ON "model_versions" USING btree ("run_id")
 CREATE INDEX "model_versions_updated_idx" ON "model_versions" USING btree ("updated_at");--> statement-breakpoint
 CREATE INDEX "run_datasets_dataset_idx" ON "run_datasets" USING btree ("dataset_id");--> statement-breakpoint
 CREATE INDEX "experiments_name_idx" ON "experiments" USING btree ("name");--> statement-breakpoint
-CREATE INDEX "series_metric_idx" ON "series" USING btree ("experiment_id","name","last_value") WHERE "series"."rank" = 0;
+CREATE INDEX "series_metric_idx" ON "series" USING btree ("experiment_id","name","last_value","run_id") WHERE "series"."rank" = 0;

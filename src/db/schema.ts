@@ -145,7 +145,7 @@ export const series = pgTable(
   (t) => [
     unique('series_run_name_rank_key').on(t.runId, t.name, t.rank),
     // Runs in the order of a metric: a page of them is read from here, however many there are.
-    index('series_metric_idx').on(t.experimentId, t.name, t.lastValue).where(sql`${t.rank} = 0`),
+    index('series_metric_idx').on(t.experimentId, t.name, t.lastValue, t.runId).where(sql`${t.rank} = 0`),
   ],
 )
 

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { AppContext } from '../http/context.ts'
 import { LoggedModelRepository } from '../models/repository.ts'
 import { hasMetricOf, modelComparison, modelOrder } from '../models/search.ts'
+import { comparisonsOf } from '../search/comparisons.ts'
 import { readCursor } from '../search/cursor.ts'
 import { parseFilter } from '../search/filter.ts'
 import { pageOf } from '../search/page.ts'
@@ -59,6 +60,7 @@ export async function searchLoggedModels(c: AppContext) {
   const limit = body.max_results || DEFAULT_PAGE
   const filter = parseFilter(filterText)
   const comparison = modelComparison(filterText, datasets)
+  const ofMetrics = comparisonsOf(filter).some(({ field }) => field.entity === 'metrics')
   const { keys, joins } = modelOrder(
     (asked.order_by ?? []).map((order) => ({
       field: order.field_name,
@@ -72,7 +74,7 @@ export async function searchLoggedModels(c: AppContext) {
     sql`m.deleted_at is null`,
     inExperiments(ids),
     ...(filter === undefined ? [] : [condition(filter, comparison)]),
-    ...(datasets.length > 0 && !/\bmetrics\./.test(filterText) ? [hasMetricOf(datasets)] : []),
+    ...(datasets.length > 0 && !ofMetrics ? [hasMetricOf(datasets)] : []),
   ]
   // MLflow takes that, and finds nothing.
   if (limit < 0) return c.json({})

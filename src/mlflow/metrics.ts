@@ -23,7 +23,7 @@ import { HINT, integer, maybe, message, requiredText, text } from './message.ts'
 import { checkBatch, type Metric, readMetric, readMetrics, readPairs } from './points.ts'
 import { noRun, ofRun, patch, runMustBeActive, runOf, tagPatch } from './runs.ts'
 import { checkParam, checkTag } from './validation.ts'
-import { hexId, uuidOf } from './wire.ts'
+import { hexId, jsonText, uuidOf } from './wire.ts'
 
 /** How many points of a history come in one piece. In MLflow's order, by time; what needs more than one, by step. */
 const SORTED = 100_000
@@ -143,7 +143,7 @@ export const metricRoutes = new Hono<AppEnv>()
     }
     const histories = await historiesOf(c, key, wanted)
     const texts = histories.map(({ run, points }) => textOf(points.sort(byTime), textOfMetric(key, run)))
-    return json(c, `{"metrics":[${texts.join('').slice(1)}]}`)
+    return jsonText(c, `{"metrics":[${texts.join('').slice(1)}]}`)
   })
   .get('/metrics/get-history-bulk-interval', async (c) => {
     const body = await message(
@@ -178,7 +178,7 @@ export const metricRoutes = new Hono<AppEnv>()
     const curves = await sampled(c, runs, key, from, to, limit)
     const texts = curves.map(({ run, points }) => textOf(points, textOfMetric(key, run)))
     const text = texts.join('').slice(1)
-    return json(c, text === '' ? '{}' : `{"metrics":[${text}]}`)
+    return jsonText(c, text === '' ? '{}' : `{"metrics":[${text}]}`)
   })
 
 interface History {
@@ -290,10 +290,8 @@ function textOfMetric(key: string, run?: string): (point: PlacedPoint) => string
 }
 
 function answer(c: AppContext, points: PlacedPoint[], line: (point: PlacedPoint) => string, rest = '') {
-  return json(c, points.length === 0 ? '{}' : `{"metrics":[${textOf(points, line).slice(1)}]${rest}}`)
+  return jsonText(c, points.length === 0 ? '{}' : `{"metrics":[${textOf(points, line).slice(1)}]${rest}}`)
 }
-
-const json = (c: AppContext, text: string) => c.body(text, 200, { 'Content-Type': 'application/json' })
 
 const tokenOf = ({ step, time, value }: PlacedPoint) =>
   writeCursor([String(step), String(time), doubleBits(value)])

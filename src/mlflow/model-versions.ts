@@ -2,36 +2,20 @@ import { Hono } from 'hono'
 import { z } from 'zod'
 import { UnitOfWork } from '../db/unit-of-work.ts'
 import type { AppContext, AppEnv } from '../http/context.ts'
-import { newId } from '../ids.ts'
-import { createVersion, type Fault, linkVersion, type NewVersion } from '../registry/creation.ts'
+import { createVersion, linkVersion } from '../registry/creation.ts'
 import { RegisteredModelRepository } from '../registry/models.ts'
 import { versionConditions, versionOrder } from '../registry/search.ts'
 import { ModelVersionRepository } from '../registry/versions.ts'
 import { readCursor } from '../search/cursor.ts'
 import { parseFilter, parseOrder } from '../search/filter.ts'
 import { pageOf } from '../search/page.ts'
-import { doesNotExist, invalidParameter, type MlflowError } from './errors.ts'
-import { modelUuid } from './logged-model-wire.ts'
-import { boolean, integer, list, maybe, message, pair, requiredText, text } from './message.ts'
-import { checkHost, checkPromptSource, outside, readSource } from './model-source.ts'
-import {
-  checkModelName,
-  checkTag,
-  isPrompt,
-  modelVersion,
-  noModel,
-  noVersion,
-  readTags,
-  stageNamed,
-  versionNumber,
-} from './registry.ts'
-import { checkLength, checkName } from './validation.ts'
+import { invalidParameter } from './errors.ts'
+import { boolean, integer, list, maybe, message, requiredText, text } from './message.ts'
+import { readNewVersion, refusal } from './model-version-creation.ts'
+import { checkModelName, checkTag, modelVersion, noVersion, stageNamed, versionNumber } from './registry.ts'
+import { checkName } from './validation.ts'
 
 const MAX_PAGE = 200_000
-
-/** The longest texts that are kept of what a version came from. */
-const MAX_ID = 256
-const MAX_RUN_LINK = 500
 
 /** The stages in which a version is in use. */
 const ACTIVE_STAGES = ['Staging', 'Production']
@@ -43,56 +27,19 @@ const versionsOf = (c: AppContext) => new ModelVersionRepository(c.var.db.http)
 
 export const modelVersionRoutes = new Hono<AppEnv>()
   .post('/model-versions/create', async (c) => {
-    const body = await message(
-      c,
-      z.object({
-        name: requiredText,
-        source: requiredText,
-        run_id: text,
-        tags: list(pair),
-        run_link: text,
-        description: text,
-        model_id: text,
-      }),
-    )
-    const { name, source, run_id: runId, model_id: modelId, run_link: runLink = '' } = body
-    const tags = Object.fromEntries(body.tags.map(({ key, value }) => [key, value]))
-    const ofPrompt = isPrompt(tags)
-    if (ofPrompt) checkPromptSource(source)
-    checkHost(source)
-    const read = ofPrompt
-      ? { origin: undefined, inside: undefined, isModel: false }
-      : readSource(source, runId, modelId)
-    checkModelName(name)
-    readTags(body.tags)
-    checkLength('run_id', MAX_ID, runId ?? '')
-    checkLength('run_link', MAX_RUN_LINK, runLink)
-
+    const version = await readNewVersion(c)
     const { http } = c.var.db
-    const model = modelId ? (modelUuid(modelId) ?? null) : undefined
-    const version: NewVersion = {
-      ...read,
-      creationId: newId(),
-      name,
-      description: body.description ?? '',
-      runLink,
-      tags,
-      source,
-      runId,
-      modelId,
-      model,
-    }
     const work = new UnitOfWork(c.var.db)
-    work.add(new RegisteredModelRepository(http).lock(name))
+    work.add(new RegisteredModelRepository(http).lock(version.name))
     const outcome = work.add(createVersion(http, version))
-    if (model && !ofPrompt) work.add(linkVersion(http, model, version.creationId))
+    if (version.model) work.add(linkVersion(http, version.model, version.creationId))
     const created = work.add(versionsOf(c).findCreated(version.creationId))
     await work.commit()
     const [row] = created.result.rows
     const [{ fault } = { fault: null }] = outcome.result.rows
     if (row) return c.json({ model_version: modelVersion(row.version, row.aliases) })
     if (fault === null) throw new Error('A version that was created is not there')
-    throw told(fault, version)
+    throw refusal(fault, version)
   })
   .get('/model-versions/get', async (c) => {
     const { name, version } = await message(c, ofVersion({}))
@@ -212,55 +159,4 @@ async function one(
   const [row] = rows
   if (!row) throw noVersion(name, told)
   return row
-}
-
-/** Why a version was not created, in MLflow's words. */
-function told(
-  fault: Fault,
-  { name, source, modelId = '', origin, inside, isModel }: NewVersion,
-): MlflowError {
-  switch (fault) {
-    case 'no origin':
-      return noModel(origin?.name ?? '')
-    case 'prompt':
-      return invalidParameter(
-        `Invalid model version source: '${source}'. Prompt versions cannot be used as model version sources.`,
-      )
-    case 'no such version':
-      return noOrigin(origin, source)
-    case 'other lineage':
-      return invalidParameter(
-        `Invalid model version source: '${source}'. The run_id and model_id request parameters must match the referenced model version.`,
-      )
-    case 'outside':
-      return inside ? outside(source, inside) : noModel(name)
-    case 'no logged model': {
-      const missing = `Logged model with ID '${modelId}' not found.`
-      return doesNotExist(
-        isModel
-          ? `Unable to fetch model from model URI source artifact location '${source}'.Error: ${missing}`
-          : missing,
-      )
-    }
-    case 'no model':
-      return noModel(name)
-  }
-}
-
-/** There is no such version for a source to mean. */
-function noOrigin(origin: NewVersion['origin'], source: string): MlflowError {
-  if (!origin) return doesNotExist(`There is no version ${source}`)
-  const { name, which } = origin
-  if (which === 'newest') {
-    return doesNotExist(
-      source.includes('@')
-        ? `Latest version not found for model ${name}.`
-        : `No versions of model with name '${name}' found`,
-    )
-  }
-  if ('alias' in which) return invalidParameter(`Registered model alias ${which.alias} not found.`)
-  if ('stage' in which) {
-    return doesNotExist(`No versions of model with name '${name}' and stage '${which.stage}' found`)
-  }
-  return noVersion(name, source.slice(source.lastIndexOf('/') + 1))
 }

@@ -1,7 +1,7 @@
 /** How a run looks to MLflow's clients. */
 import { runLocation } from '../artifacts/location.ts'
 import type { RunRow } from '../db/schema.ts'
-import { rawJson, wireValue } from '../metrics/wire.ts'
+import { rawJson } from '../metrics/wire.ts'
 import type { FullRun, ListedRun } from '../runs/search.ts'
 import { experimentId, hexId, pairs } from './wire.ts'
 
@@ -54,13 +54,8 @@ const runTags = (row: ListedRun) => ({
   ...row.tags,
 })
 
-export function run(row: FullRun) {
-  const metrics = (row.metrics ?? []).map(([key, value, step, time]) => ({
-    key,
-    value: wireValue(Number(value)),
-    timestamp: time,
-    step: rawJson(step),
-  }))
+/** A run as JSON text. */
+export function run(row: FullRun): string {
   const params = pairs(row.params)
   const tags = pairs(runTags(row))
   const models = Map.groupBy(row.models ?? [], ({ role }) => role)
@@ -71,17 +66,18 @@ export function run(row: FullRun) {
     ...(tags.length > 0 && { tags }),
     dataset: { ...dataset, ...(schema !== null && { schema }), ...(profile !== null && { profile }) },
   }))
-  return {
-    info: runInfo(row),
-    data: {
-      ...(metrics.length > 0 && { metrics }),
-      ...(params.length > 0 && { params }),
-      ...(tags.length > 0 && { tags }),
-    },
+  const metrics = row.metrics === null ? [] : [`"metrics":[${row.metrics}]`]
+  const data = [...metrics, ...listText('params', params), ...listText('tags', tags)]
+  const rest = {
     inputs: {
       ...(datasets.length > 0 && { dataset_inputs: datasets }),
       ...(inputs.length > 0 && { model_inputs: inputs }),
     },
     outputs: { ...(outputs.length > 0 && { model_outputs: outputs }) },
   }
+  return `{"info":${JSON.stringify(runInfo(row))},"data":{${data.join(',')}},${JSON.stringify(rest).slice(1)}`
 }
+
+/** A field of JSON text; none where the list is empty, as protobuf has it. */
+const listText = (name: string, list: unknown[]) =>
+  list.length === 0 ? [] : [`"${name}":${JSON.stringify(list)}`]

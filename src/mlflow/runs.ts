@@ -1,14 +1,16 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
 import { TrackerError } from '../errors.ts'
+import { DEFAULT_EXPERIMENT, ExperimentRepository } from '../experiments/repository.ts'
 import type { AppContext, AppEnv } from '../http/context.ts'
 import { EARLIEST, LATEST } from '../http/schemas.ts'
 import { newId } from '../ids.ts'
 import { DatasetRepository } from '../runs/datasets.ts'
 import { MLFLOW_WORDS } from '../runs/fields.ts'
 import { type RunPatch, RunRepository } from '../runs/repository.ts'
-import { fullRun, pageOf, searchRuns } from '../runs/search.ts'
+import { fullRun, searchRuns } from '../runs/search.ts'
 import { parseFilter, parseOrder } from '../search/filter.ts'
+import { pageOf } from '../search/page.ts'
 import { doesNotExist, invalidParameter } from './errors.ts'
 import { experimentOf, experimentsOf, mustBeActive, noExperiment, workOn } from './experiments.ts'
 import {
@@ -26,7 +28,7 @@ import { randomName } from './names.ts'
 import { checkMaxResults, MAX_RESULTS, VIEW_TYPES } from './paging.ts'
 import { PARENT_RUN, RUN_NAME, run, runInfo, STATUSES, statusOf } from './run-wire.ts'
 import { checkDataset, checkLength, checkParam, checkTag } from './validation.ts'
-import { uuidOf } from './wire.ts'
+import { jsonText, uuidOf } from './wire.ts'
 
 const DEFAULT_PAGE = 1_000
 
@@ -79,40 +81,31 @@ export const runRoutes = new Hono<AppEnv>()
     }
     const name = body.run_name || tagged || randomName()
     checkLength('run_name', 250, name)
-    const id = newId()
-    const work = workOn(c, uuid)
-    work.add(
-      new RunRepository(c.var.db.http).insert({
-        id,
-        experimentId: uuid,
-        name,
-        parentRunId: (parent && uuidOf(parent)) || null,
-        parentMayLack: true,
-        startedAt: new Date(checkTime(body.start_time ?? 0, 'start_time')),
-        userId: body.user_id ?? '',
-        params: {},
-        tags: without(tags, RUN_NAME),
-        creationHash: '',
-      }),
-    )
-    const created = work.add(fullRun(c.var.db.http, id))
-    try {
-      await work.commit()
-    } catch (error) {
+    const insert = new RunRepository(c.var.db.http).insert({
+      id: newId(),
+      experimentId: uuid,
+      name,
+      parentRunId: (parent && uuidOf(parent)) || null,
+      parentMayLack: true,
+      startedAt: new Date(checkTime(body.start_time ?? 0, 'start_time')),
+      userId: body.user_id ?? '',
+      params: {},
+      tags: without(tags, RUN_NAME),
+      creationHash: '',
+    })
+    const row = await created(c, uuid, insert).catch((error: unknown) => {
       if (!(error instanceof TrackerError) || error.code !== 'not_found') throw error
       // What is wrong with the experiment is told only where there is one: it is in the trash.
       throw error.errors.length === 0 ? noExperiment(experiment) : mustBeActive(experiment)
-    }
-    const [row] = created.result.rows
-    if (!row) throw new Error('A run that was created is not there')
-    return c.json({ run: run(row) })
+    })
+    return jsonText(c, `{"run":${run({ ...row, metrics: null, datasets: null, models: null })}}`)
   })
   .get('/runs/get', async (c) => {
     const { run_id: id } = await message(c, ofRun({}))
     const { rows } = await c.var.db.single(fullRun(c.var.db.http, runOf(id)))
     const [row] = rows
     if (!row) throw noRun(id)
-    return c.json({ run: run(row) })
+    return jsonText(c, `{"run":${run(row)}}`)
   })
   .post('/runs/update', async (c) => {
     const body = await message(
@@ -287,11 +280,23 @@ export const runRoutes = new Hono<AppEnv>()
       }),
     )
     const { kept, next } = pageOf(rows, limit)
-    return c.json({
-      ...(kept.length > 0 && { runs: kept.map(run) }),
-      ...(next !== undefined && { next_page_token: next }),
-    })
+    const fields = [
+      ...(kept.length > 0 ? [`"runs":[${kept.map(run).join(',')}]`] : []),
+      ...(next !== undefined ? [`"next_page_token":"${next}"`] : []),
+    ]
+    return jsonText(c, `{${fields.join(',')}}`)
   })
+
+/** Creates a run; in the default experiment after seeing to it that this is there. */
+async function created(c: AppContext, experiment: string, insert: ReturnType<RunRepository['insert']>) {
+  const { db } = c.var
+  const ensure = new ExperimentRepository(db.http).ensureDefault()
+  const { rows } =
+    experiment === DEFAULT_EXPERIMENT ? (await db.batch([ensure, insert]))[1] : await db.single(insert)
+  const [row] = rows
+  if (!row) throw new Error('A run that was created is not there')
+  return row
+}
 
 /** What is to be changed in a run for tags of this API: some of them are columns. */
 export function tagPatch(tags: Record<string, string>): RunPatch {

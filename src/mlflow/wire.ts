@@ -1,6 +1,7 @@
 /** How the things that both APIs show look to MLflow's clients. */
 
 import { DEFAULT_EXPERIMENT } from '../experiments/repository.ts'
+import type { AppContext } from '../http/context.ts'
 import type { Step } from '../metrics/columns.ts'
 import { rawJson } from '../metrics/wire.ts'
 
@@ -26,6 +27,10 @@ export const pairs = (named: Record<string, unknown>) =>
 
 /** An int64, which is a JSON number on this wire however large it is. */
 export const int64 = (value: Step | bigint) => (typeof value === 'number' ? value : rawJson(String(value)))
+
+/** An answer whose JSON is written already. */
+export const jsonText = (c: AppContext, text: string) =>
+  c.body(text, 200, { 'Content-Type': 'application/json' })
 
 /** Text as Python's repr() writes it, which MLflow's messages hold. */
 export function repr(text: string): string {

@@ -1,5 +1,6 @@
 /** The fields of registered models and of versions that filters and orders can name. */
 import { type SQL, sql } from 'drizzle-orm'
+import { comparisonsOf } from '../search/comparisons.ts'
 import {
   type Comparator,
   type Comparison,
@@ -49,7 +50,7 @@ export const versionConditions = (filter: Filter | undefined, text: string): SQL
 
 function conditions(filter: Filter | undefined, text: string, words: Words): SQL[] {
   const tag = (key: string) => sql`(${sql.raw(words.alias)}.tags ->> ${key}::text)`
-  const asksForPrompts = filter !== undefined && names(filter, PROMPT)
+  const asksForPrompts = comparisonsOf(filter).some(({ field }) => isTag(field) && field.key === PROMPT)
   return [
     ...(filter === undefined ? [] : [condition(filter, (found) => compare(found, text, words, tag))]),
     ...(asksForPrompts ? [] : [sql`${tag(PROMPT)} is distinct from 'true'`]),
@@ -57,18 +58,6 @@ function conditions(filter: Filter | undefined, text: string, words: Words): SQL
 }
 
 const isTag = ({ entity }: Field) => entity === 'tag' || entity === 'tags'
-
-/** Whether a filter says anything of a tag. */
-function names(filter: Filter, key: string): boolean {
-  switch (filter.kind) {
-    case 'comparison':
-      return isTag(filter.field) && filter.field.key === key
-    case 'not':
-      return names(filter.part, key)
-    default:
-      return filter.parts.some((part) => names(part, key))
-  }
-}
 
 function compare(found: Comparison, text: string, words: Words, tag: (key: string) => SQL): SQL {
   const { field, comparator, value } = found

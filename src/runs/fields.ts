@@ -184,16 +184,20 @@ export function runComparison(text: Text, words: RunWords): (comparison: Compari
         if (value.type !== 'number' || !comparesNumbers(comparator)) throw fault('Expected a number')
         const column = sql.raw(`series.${field.aggregate}_value`)
         return sql`exists (
-          select from series where series.run_id = ${runs.id} and series.name = ${field.key} and series.rank = 0
-            and ${compareNumber(column, comparator, value.value)}
+          select from series
+          -- Said for the index: that of the run follows from it.
+          where series.experiment_id = ${runs.experimentId}
+            and series.run_id = ${runs.id} and series.name = ${field.key} and series.rank = 0 and ${compareNumber(column, comparator, value.value)}
         )`
       }
       case 'parameter':
         check(NAMED_COMPARATORS)
-        return compareText(sql`(${runs.params} ->> ${field.key}::text)`, comparator, texts('parameter'))
+        return guessed(
+          compareText(sql`(${runs.params} ->> ${field.key}::text)`, comparator, texts('parameter')),
+        )
       case 'tag':
         check(NAMED_COMPARATORS)
-        return compareText(tagValue(field.key), comparator, texts('tag'))
+        return guessed(compareText(tagValue(field.key), comparator, texts('tag')))
       case 'dataset': {
         if (!DATASET_KEYS.includes(field.key)) {
           throw fault(
@@ -236,6 +240,12 @@ export function runComparison(text: Text, words: RunWords): (comparison: Compari
     }
   }
 }
+
+/**
+ * A comparison of which Postgres is to guess that half of the runs meet it. By itself it guesses one in two hundred, and
+ * then reads a whole experiment instead of the index of its order: 250 ms instead of 6 with 100,000 runs.
+ */
+const guessed = (comparison: SQL) => sql`coalesce(${comparison}, false)`
 
 /** The native names of moments take ISO 8601 too, as the native API writes them. */
 const momentOf = ({ key }: Field, value: Comparison['value']) =>

@@ -2,6 +2,7 @@ import { and, desc, eq, isNull, type SQL, sql } from 'drizzle-orm'
 import type { Db } from '../db/database.ts'
 import { ACTIVE_RUN_STATUSES, type RunRow, runs, type Scalar } from '../db/schema.ts'
 import { MAX_NAMED_BYTES } from '../http/schemas.ts'
+import { LISTED, type ListedRun } from './search.ts'
 
 /** A run to be. */
 export interface NewRun {
@@ -51,13 +52,13 @@ export class RunRepository {
 
   /**
    * Creates a run; on an id that is there, as `ExperimentRepository.insert`. An experiment that does not exist violates
-   * a foreign key; one in the trash makes the id null, which its column refuses.
+   * a foreign key; one in the trash makes the id null, which its column refuses. Gives the run.
    */
   insert(run: NewRun) {
     const parent = run.parentMayLack
       ? sql`(select id from runs where id = ${run.parentRunId}::uuid)`
       : sql`${run.parentRunId}::uuid`
-    return this.#db.execute(sql`
+    return this.#db.execute<ListedRun & Record<string, unknown>>(sql`
       insert into runs (
         id, experiment_id, parent_run_id, name, seed, started_at, user_id, artifact_uri, params, tags, creation_hash
       )
@@ -68,7 +69,8 @@ export class RunRepository {
         ${JSON.stringify(run.params)}::jsonb, ${JSON.stringify(run.tags)}::jsonb, ${run.creationHash}
       from (select ${run.experimentId}::uuid as id) as experiment left join experiments using (id)
       on conflict (id) do update set
-        creation_hash = case when runs.creation_hash = excluded.creation_hash then excluded.creation_hash end`)
+        creation_hash = case when runs.creation_hash = excluded.creation_hash then excluded.creation_hash end
+      returning ${LISTED}`)
   }
 
   find(id: string) {

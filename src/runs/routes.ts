@@ -13,9 +13,10 @@ import { pathId, several } from '../http/schemas.ts'
 import { creationHash, newId } from '../ids.ts'
 import { MetricRepository } from '../metrics/repository.ts'
 import { parseFilter, parseOrder } from '../search/filter.ts'
+import { pageOf } from '../search/page.ts'
 import { NATIVE_WORDS } from './fields.ts'
 import { type RunPatch, RunRepository } from './repository.ts'
-import { listRuns, pageOf } from './search.ts'
+import { listRuns } from './search.ts'
 import {
   NewRun,
   newRunRow,

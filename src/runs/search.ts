@@ -2,8 +2,9 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Db } from '../db/database.ts'
 import type { RunRow, Scalar } from '../db/schema.ts'
-import { readCursor, writeCursor } from '../search/cursor.ts'
+import { readCursor } from '../search/cursor.ts'
 import type { Filter, Order } from '../search/filter.ts'
+import { MAX_PAGE_BYTES, type Placed } from '../search/page.ts'
 import { after, condition, cursorOf, orderBy } from '../search/sql.ts'
 import { type OrderedMetric, type RunOrder, type RunWords, runComparison, runOrder } from './fields.ts'
 
@@ -45,10 +46,10 @@ export interface ListedRun {
   tags: Record<string, Scalar>
 }
 
-/** A run with all that it shows in MLflow's API. Numbers that JSON cannot hold come as text. */
+/** A run with all that it shows in MLflow's API. */
 export interface FullRun extends ListedRun {
-  /** Name, value, step and time of the latest point of each metric, of rank 0. */
-  metrics: [name: string, value: string, step: string, time: number][] | null
+  /** The latest point of each metric, of rank 0, as MLflow's API has it: JSON objects with commas between them. */
+  metrics: string | null
   datasets: RunDataset[] | null
   /** Logged models, in the order in which they were logged. */
   models: { role: 'input' | 'output'; model_id: string; step: string | null }[] | null
@@ -64,25 +65,26 @@ export interface RunDataset {
   tags: { key: string; value: string }[]
 }
 
-/** What a row of a page has beside: the cursor of what follows it, and whether it is there only to say that it does. */
-interface Placed {
-  cursor: (string | null)[]
-  cut: boolean
-}
-
-/** The largest page in bytes of what was logged: an answer of the database has to hold it, and Neon's limit is 10 MiB. */
-const MAX_PAGE_BYTES = 6 * 1024 * 1024
-
-const LISTED = sql`
+/** The columns of a run as it is listed. */
+export const LISTED = sql`
   runs.id, runs.experiment_id, runs.parent_run_id, runs.name, runs.status, runs.seed,
   (extract(epoch from runs.started_at) * 1000)::bigint as started,
   (extract(epoch from runs.ended_at) * 1000)::bigint as ended,
   runs.deleted_at is not null as deleted, runs.user_id, runs.artifact_uri, runs.params, runs.tags`
 const LISTED_SIZE = sql`octet_length(params::text) + octet_length(tags::text) + 400`
 
+/** Metrics as they go out, for a page has a thousand of them: as text they are neither parsed nor put together again. */
 const FULL = sql`${LISTED},
   (
-    select json_agg(json_build_array(name, last_value::text, last_step::text, last_time) order by name collate "C")
+    select string_agg(
+      '{"key":' || to_json(name) || ',"value":' || case
+        when last_value in ('NaN', 'Infinity', '-Infinity') then '"' || last_value || '"'
+        -- A JSON reader may lose the sign of a whole number.
+        when last_value = 0 then case when last_value::text = '-0' then '-0.0' else '0' end
+        else last_value::text
+      end || ',"timestamp":' || last_time || ',"step":' || last_step || '}',
+      ',' order by name collate "C"
+    )
     from series where series.run_id = runs.id and series.rank = 0
   ) as metrics,
   (
@@ -97,7 +99,7 @@ const FULL = sql`${LISTED},
     from run_models where run_models.run_id = runs.id
   ) as models`
 
-const FULL_SIZE = sql`${LISTED_SIZE} + coalesce(octet_length(metrics::text), 0)
+const FULL_SIZE = sql`${LISTED_SIZE} + coalesce(octet_length(metrics), 0)
   + coalesce(octet_length(datasets::text), 0) + coalesce(octet_length(models::text), 0)`
 
 /** A run, whether it is in the trash or not. */
@@ -119,13 +121,6 @@ export function searchRuns(db: Db, query: RunQuery) {
 /** As `searchRuns`, of each run only what the native API lists. */
 export function listRuns(db: Db, query: RunQuery) {
   return db.execute<ListedRun & Placed & Record<string, unknown>>(searching(query, LISTED, LISTED_SIZE))
-}
-
-/** The rows that a page keeps, and the cursor of the page after it, if there is one. */
-export function pageOf<Row extends { cut: boolean; cursor: (string | null)[] }>(rows: Row[], limit: number) {
-  const kept = rows.filter(({ cut }) => !cut).slice(0, limit)
-  const last = kept.at(-1)
-  return { kept, next: last && kept.length < rows.length ? writeCursor(last.cursor) : undefined }
 }
 
 function searching(query: RunQuery, columns: SQL, size: SQL): SQL {

@@ -5,7 +5,7 @@ import type { OrderKey } from './sql.ts'
 import { after, cursorOf, orderBy } from './sql.ts'
 
 /** The largest page, in bytes: an answer of the database has to hold it, and Neon's limit is 10 MiB. */
-const MAX_PAGE_BYTES = 6 * 1024 * 1024
+export const MAX_PAGE_BYTES = 6 * 1024 * 1024
 
 /** What a row of a page has beside: the cursor of what follows it, and whether it is there only to say that it does. */
 export interface Placed {

@@ -9,9 +9,9 @@ import type { Comparator, Comparison, Filter } from './filter.ts'
 export function condition(filter: Filter, comparison: (comparison: Comparison) => SQL): SQL {
   switch (filter.kind) {
     case 'comparison':
-      return sql`coalesce(${comparison(filter)}, false)`
+      return comparison(filter)
     case 'not':
-      return sql`not ${condition(filter.part, comparison)}`
+      return sql`not coalesce(${condition(filter.part, comparison)}, false)`
     default:
       return sql`(${sql.join(
         filter.parts.map((part) => condition(part, comparison)),
