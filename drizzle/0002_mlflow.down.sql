@@ -1,3 +1,4 @@
+-- What is in the trash comes back with it, for nothing tells it from the rest any more: delete it before if it is to go.
 DROP TRIGGER series_experiment ON "series";--> statement-breakpoint
 DROP FUNCTION series_experiment();--> statement-breakpoint
 DROP INDEX "series_metric_idx";--> statement-breakpoint
@@ -6,6 +7,7 @@ ALTER TABLE "series" DROP COLUMN "experiment_id";--> statement-breakpoint
 ALTER TABLE "runs" DROP COLUMN "artifact_uri";--> statement-breakpoint
 ALTER TABLE "runs" DROP COLUMN "user_id";--> statement-breakpoint
 ALTER TABLE "runs" DROP COLUMN "deleted_at";--> statement-breakpoint
+ALTER TABLE "experiments" DROP CONSTRAINT "experiments_tags_check";--> statement-breakpoint
 ALTER TABLE "experiments" DROP COLUMN "artifact_location";--> statement-breakpoint
 ALTER TABLE "experiments" DROP COLUMN "tags";--> statement-breakpoint
 ALTER TABLE "experiments" DROP COLUMN "deleted_at";--> statement-breakpoint

@@ -1,4 +1,5 @@
--- What no drizzle-kit can see: the trigger by which a series knows its experiment.
+-- What no drizzle-kit can see: the trigger by which a series knows its experiment. Every row of "series" is written anew, and
+-- until that is done nobody can log: a matter of seconds for a million of them.
 CREATE TABLE "artifact_removals" (
 	"prefix" text PRIMARY KEY NOT NULL,
 	"created_at" timestamp (3) with time zone DEFAULT now() NOT NULL
@@ -130,4 +131,5 @@ CREATE INDEX "model_versions_run_idx" ON "model_versions" USING btree ("run_id")
 CREATE INDEX "model_versions_updated_idx" ON "model_versions" USING btree ("updated_at");--> statement-breakpoint
 CREATE INDEX "run_datasets_dataset_idx" ON "run_datasets" USING btree ("dataset_id");--> statement-breakpoint
 CREATE INDEX "experiments_name_idx" ON "experiments" USING btree ("name");--> statement-breakpoint
-CREATE INDEX "series_metric_idx" ON "series" USING btree ("experiment_id","name","last_value","run_id") WHERE "series"."rank" = 0;
+CREATE INDEX "series_metric_idx" ON "series" USING btree ("experiment_id","name","last_value","run_id") WHERE "series"."rank" = 0;--> statement-breakpoint
+ALTER TABLE "experiments" ADD CONSTRAINT "experiments_tags_check" CHECK (octet_length("experiments"."tags"::text) <= 1048576);

@@ -120,6 +120,7 @@ export function chartQuery(asked: z.infer<typeof ChartParameters>, version: stri
     to,
     since: sinceOf(asked.since),
     version,
+    withTrash: false,
     maxSeries: rank === 'mean' ? MAX_AVERAGED : MAX_SERIES,
   }
 }

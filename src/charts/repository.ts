@@ -25,6 +25,8 @@ export interface ChartQuery {
   since: { bits: number; arrived: number } | undefined
   /** The version that the client has: nothing is read if it is still the same. */
   version: string | undefined
+  /** Whether runs in the trash have curves too. */
+  withTrash: boolean
   /** Nothing is read either if there are more series than this. */
   maxSeries: number
 }
@@ -111,19 +113,20 @@ export class ChartRepository {
       ? [sql`chunks.first_step`, sql`chunks.last_step`]
       : [sql`chunks.earliest - wanted.origin`, sql`chunks.latest - wanted.origin`]
     const since = query.since
+    const shown = query.withTrash ? sql`true` : sql`runs.deleted_at is null`
     return this.#db.execute<Partial<ChartRow> & ChartHead>(sql`
       with wanted as materialized (
         select series.id, series.run_id, series.name, series.rank, series.count as points,
           ${query.x === 'relative' ? sql`(extract(epoch from runs.started_at) * 1000)::bigint` : sql`0::bigint`} as origin
         from runs join series on series.run_id = runs.id
-        where runs.id = any(${sql.param(query.runs)}::uuid[]) and series.name = any(${sql.param(query.names)}::text[])
+        where ${shown} and runs.id = any(${sql.param(query.runs)}::uuid[]) and series.name = any(${sql.param(query.names)}::text[])
           ${query.rank === undefined ? sql`` : sql`and series.rank = ${query.rank}::int`}
       ),
       head as materialized (
         select
           (
             select string_agg(asked.id::text, ',') from unnest(${sql.param(query.runs)}::uuid[]) as asked (id)
-            where not exists (select from runs where runs.id = asked.id)
+            where not exists (select from runs where runs.id = asked.id and ${shown})
           ) as missing,
           (select md5(coalesce(string_agg(id || ':' || points, ',' order by id), '')) from wanted) as version,
           (

@@ -16,6 +16,7 @@ const VIOLATIONS: Record<string, () => TrackerError> = {
   runs_parent_run_id_runs_id_fk: () =>
     notFound('Parent run', [{ path: 'parent_run_id', message: 'there is no run with this id' }]),
   registered_models_pkey: () => new TrackerError('conflict', 'There is a registered model of this name'),
+  experiments_tags_check: () => oversized('An experiment'),
   registered_models_size_check: () => oversized('A registered model'),
   model_versions_size_check: () => oversized('A version of a model'),
   logged_models_params_check: () => oversized('A logged model'),

@@ -75,6 +75,7 @@ export const experiments = pgTable(
     index('experiments_owner_idx').on(t.owner, t.createdAt, t.id),
     index('experiments_status_idx').on(t.status, t.createdAt, t.id),
     index('experiments_name_idx').on(t.name),
+    check('experiments_tags_check', sql`octet_length(${t.tags}::text) <= 1048576`),
   ],
 )
 

@@ -1,6 +1,7 @@
-import { and, count, desc, eq, isNull, type SQL, sql } from 'drizzle-orm'
+import { and, count, desc, eq, isNull, sql } from 'drizzle-orm'
 import type { Db, TimeCursor } from '../db/database.ts'
 import { type ExperimentRow, experiments, runs } from '../db/schema.ts'
+import { type PageQuery, type Placed, pageStatement } from '../search/page.ts'
 
 export type NewExperiment = typeof experiments.$inferInsert
 export type ExperimentPatch = Partial<Pick<ExperimentRow, 'name' | 'owner' | 'description' | 'status'>>
@@ -15,6 +16,17 @@ const shown = isNull(experiments.deletedAt)
 export interface OwnerCursor {
   count: number
   owner: string
+}
+
+/** An experiment as a search gives it; times are epoch milliseconds. */
+export interface FoundExperiment {
+  id: string
+  name: string
+  artifactLocation: string | null
+  tags: Record<string, string>
+  deleted: boolean
+  created: number
+  updated: number
 }
 
 /** Lazy statements on experiments; a batch or a unit of work sends them. */
@@ -139,14 +151,22 @@ export class ExperimentRepository {
       .returning({ id: experiments.id })
   }
 
-  /** Experiments under some conditions in some order; one row more than `limit` when there is a next page. */
-  search(conditions: SQL[], order: SQL, cursor: SQL<(string | null)[]>, limit: number) {
-    return this.#db
-      .select({ experiment: experiments, cursor })
-      .from(experiments)
-      .where(and(...conditions))
-      .orderBy(order)
-      .limit(limit + 1)
+  /** A page of experiments; its rows are those of `pageStatement`. */
+  search(query: Pick<PageQuery, 'conditions' | 'order' | 'after' | 'limit'>) {
+    return this.#db.execute<{ row: FoundExperiment } & Placed & Record<string, unknown>>(
+      pageStatement({
+        ...query,
+        key: sql`experiments.id`,
+        from: sql`experiments`,
+        row: sql`json_build_object(
+          'id', experiments.id, 'name', name, 'artifactLocation', artifact_location, 'tags', tags,
+          'deleted', deleted_at is not null,
+          'created', (extract(epoch from created_at) * 1000)::bigint,
+          'updated', (extract(epoch from updated_at) * 1000)::bigint
+        )`,
+        read: sql`experiments on experiments.id = placed.key`,
+      }),
+    )
   }
 
   /** Newest first, with the number of runs of each; one row more than `limit` when there is a next page. */

@@ -33,8 +33,10 @@ export const text = (min: 0 | 1, max: number) =>
 /** A path's id: what is no UUID belongs to nothing, which is the same 404 as a UUID that belongs to nothing. */
 export const pathId = (what: string) =>
   z
-    .guid({ error: `${what} not found` })
-    .transform((id) => id.toLowerCase())
+    .string()
+    // As MLflow's API writes it, without dashes.
+    .transform((id) => id.replace(/^(.{8})(\w{4})(\w{4})(\w{4})(\w{12})$/, '$1-$2-$3-$4-$5').toLowerCase())
+    .pipe(z.guid({ error: `${what} not found` }))
     .openapi({ format: 'uuid', example: '01990d2c-7a2f-7c0e-b1a7-0c5f3e8a9b10' })
 
 /** An id that the client may choose, so that it can send a create again. */

@@ -5,18 +5,19 @@ import { experimentLocation } from '../artifacts/location.ts'
 import { DELETE_TIMEOUT } from '../db/database.ts'
 import { type ExperimentRow, experiments as table } from '../db/schema.ts'
 import { UnitOfWork } from '../db/unit-of-work.ts'
-import { DEFAULT_EXPERIMENT, ExperimentRepository } from '../experiments/repository.ts'
+import { DEFAULT_EXPERIMENT, ExperimentRepository, type FoundExperiment } from '../experiments/repository.ts'
 import { experimentComparison, experimentOrder } from '../experiments/search.ts'
 import type { AppContext, AppEnv } from '../http/context.ts'
 import { newId } from '../ids.ts'
 import { DatasetRepository } from '../runs/datasets.ts'
 import { RunRepository } from '../runs/repository.ts'
-import { readCursor, writeCursor } from '../search/cursor.ts'
+import { readCursor } from '../search/cursor.ts'
 import { parseFilter, parseOrder } from '../search/filter.ts'
-import { after, condition, cursorOf, orderBy } from '../search/sql.ts'
+import { pageOf } from '../search/page.ts'
+import { condition } from '../search/sql.ts'
 import { alreadyExists, doesNotExist, invalidParameter, MlflowError } from './errors.ts'
 import { integer, list, maybe, message, pair, requiredText, text } from './message.ts'
-import { checkMaxResults, VIEW_TYPES } from './paging.ts'
+import { checkMaxResults, checkOrder, VIEW_TYPES } from './paging.ts'
 import {
   checkLength,
   checkName,
@@ -37,13 +38,21 @@ const MAX_SUMMARIES = 1_000
 
 const ById = z.object({ experiment_id: requiredText })
 
-export const experiment = (row: ExperimentRow) => ({
+const experiment = (row: ExperimentRow) =>
+  found({
+    ...row,
+    deleted: row.deletedAt !== null,
+    created: row.createdAt.getTime(),
+    updated: row.updatedAt.getTime(),
+  })
+
+const found = (row: FoundExperiment) => ({
   experiment_id: experimentId(row.id),
   name: row.name,
   artifact_location: experimentLocation(row.id, row.artifactLocation),
-  lifecycle_stage: row.deletedAt ? 'deleted' : 'active',
-  last_update_time: row.updatedAt.getTime(),
-  creation_time: row.createdAt.getTime(),
+  lifecycle_stage: row.deleted ? 'deleted' : 'active',
+  last_update_time: row.updated,
+  creation_time: row.created,
   ...(Object.keys(row.tags).length > 0 && { tags: pairs(row.tags) }),
 })
 
@@ -233,26 +242,25 @@ async function search(c: AppContext) {
   const limit = checkMaxResults(body.max_results ?? 0)
   const filterText = body.filter ?? ''
   const filter = parseFilter(filterText)
-  const keys = experimentOrder(body.order_by.map(parseOrder), body.order_by)
-  const from = body.page_token ? readCursor(body.page_token, keys) : undefined
+  checkOrder(body.order_by)
+  const order = experimentOrder(body.order_by.map(parseOrder), body.order_by)
+  const after = body.page_token ? readCursor(body.page_token, order) : undefined
   const stage = typeof body.view_type === 'number' ? VIEW_TYPES[body.view_type - 1] : body.view_type
   const conditions: SQL[] = [
     ...(stage === 'ALL'
       ? []
       : [sql`${table.deletedAt} is ${stage === 'DELETED_ONLY' ? sql`not null` : sql`null`}`]),
     ...(filter === undefined ? [] : [condition(filter, experimentComparison(filterText))]),
-    ...(from === undefined ? [] : [after(keys, from)]),
   ]
-  const work = workOn(c, DEFAULT_EXPERIMENT)
-  const found = work.add(
-    new ExperimentRepository(c.var.db.http).search(conditions, orderBy(keys), cursorOf(keys), limit),
-  )
-  await work.commit()
-  const kept = found.result.slice(0, limit)
-  const last = kept.at(-1)
+  const experiments = new ExperimentRepository(c.var.db.http)
+  const [, { rows }] = await c.var.db.batch([
+    experiments.ensureDefault(),
+    experiments.search({ conditions, order, after, limit }),
+  ])
+  const { kept, next } = pageOf(rows, limit)
   return c.json({
-    ...(kept.length > 0 && { experiments: kept.map((row) => experiment(row.experiment)) }),
-    ...(last && found.result.length > limit && { next_page_token: writeCursor(last.cursor) }),
+    ...(kept.length > 0 && { experiments: kept.map(({ row }) => found(row)) }),
+    ...(next !== undefined && { next_page_token: next }),
   })
 }
 

@@ -10,11 +10,14 @@ import { pageOf } from '../search/page.ts'
 import { condition } from '../search/sql.ts'
 import { invalidParameter } from './errors.ts'
 import { experimentOf } from './experiments.ts'
+import { readToken, writeToken } from './logged-model-token.ts'
 import { loggedModel } from './logged-model-wire.ts'
 import { boolean, integer, list, maybe, message, text } from './message.ts'
-import { experimentUuid, pythonRepr } from './wire.ts'
+import { experimentUuid } from './wire.ts'
 
 const DEFAULT_PAGE = 100
+/** More may be asked for; no answer holds as many. */
+const MAX_PAGE = 100_000
 
 const Query = z.object({
   experiment_ids: z.array(z.string()),
@@ -26,15 +29,6 @@ const Query = z.object({
   ),
   page_token: text,
 })
-
-/** What a page belongs to: the next one has to be asked for in the same words. */
-const Asked = z.object({
-  experiment_ids: z.array(z.string()),
-  filter: z.string().nullable(),
-  order_by: z.array(z.record(z.string(), z.union([z.string(), z.boolean(), z.null()]))).nullable(),
-  after: z.string(),
-})
-type Asked = z.output<typeof Asked>
 
 export async function searchLoggedModels(c: AppContext) {
   const body = await message(c, Query)
@@ -57,7 +51,7 @@ export async function searchLoggedModels(c: AppContext) {
           })),
   }
   const token = body.page_token ? readToken(body.page_token, asked) : undefined
-  const limit = body.max_results || DEFAULT_PAGE
+  const limit = Math.min(body.max_results || DEFAULT_PAGE, MAX_PAGE)
   const filter = parseFilter(filterText)
   const comparison = modelComparison(filterText, datasets)
   const ofMetrics = comparisonsOf(filter).some(({ field }) => field.entity === 'metrics')
@@ -96,44 +90,4 @@ function inExperiments(ids: string[]) {
   return uuids.length === 1
     ? sql`m.experiment_id = ${only}::uuid`
     : sql`m.experiment_id = any(${sql.param(uuids)}::uuid[])`
-}
-
-const writeToken = (asked: Asked): string =>
-  new TextEncoder().encode(JSON.stringify(asked)).toBase64({ alphabet: 'base64url', omitPadding: true })
-
-/**
- * The cursor that a token holds.
- *
- * @throws MlflowError when it is none, or one of another search
- */
-function readToken(token: string, asked: Omit<Asked, 'after'>): string {
-  const held = Asked.safeParse(decoded(token))
-  if (!held.success) throw invalidParameter(`Invalid page token: ${token}.`)
-  const compare = (what: string, expected: unknown, found: unknown) => {
-    const [wanted, given] = [expected, found].map(told)
-    if (wanted !== given) throw invalidParameter(`${what}. Expected: ${wanted}. Found: ${given}`)
-  }
-  const { experiment_ids, filter, order_by, after } = held.data
-  compare(
-    'Experiment IDs in the page token do not match the requested experiment IDs',
-    asked.experiment_ids,
-    experiment_ids,
-  )
-  compare('Filter string in the page token does not match the requested filter string', asked.filter, filter)
-  compare('Order by in the page token does not match the requested order by', asked.order_by, order_by)
-  return after
-}
-
-const told = (value: unknown) => (typeof value === 'string' ? value : pythonRepr(value))
-
-function decoded(token: string): unknown {
-  try {
-    return JSON.parse(
-      new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(
-        Uint8Array.fromBase64(token, { alphabet: 'base64url' }),
-      ),
-    )
-  } catch {
-    return undefined
-  }
 }

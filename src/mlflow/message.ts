@@ -122,7 +122,7 @@ async function body(c: AppContext): Promise<Record<string, unknown>> {
 }
 
 /** Strings, so that what is looked for in between is in none of them, and the words that Python writes as numbers. */
-const STRINGS_AND_WORDS = /"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b/g
+const STRINGS_AND_WORDS = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\b(?:NaN|Infinity)\b/g
 
 /** Parses JSON; whole numbers beyond 2^53 become their text, and the bare NaN and Infinity of Python's `json` theirs. */
 function parse(text: string): unknown {

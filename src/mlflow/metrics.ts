@@ -26,7 +26,7 @@ import { checkParam, checkTag } from './validation.ts'
 import { hexId, jsonText, uuidOf } from './wire.ts'
 
 /** How many points of a history come in one piece. In MLflow's order, by time; what needs more than one, by step. */
-const SORTED = 100_000
+const IN_ONE_PIECE = 100_000
 
 const MAX_BULK = 25_000
 const MAX_RUNS = 100
@@ -96,12 +96,13 @@ export const metricRoutes = new Hono<AppEnv>()
     }
     const metricText = textOfMetric(key)
     const token = body.page_token || undefined
-    const points = await read(token === undefined ? undefined : readToken(token), limit ?? SORTED)
-    if (points.length <= (limit ?? SORTED)) {
+    const size = Math.min(limit ?? IN_ONE_PIECE, IN_ONE_PIECE)
+    const points = await read(token === undefined ? undefined : readToken(token), size)
+    if (points.length <= size) {
       return answer(c, token === undefined ? points.sort(byTime) : points, metricText)
     }
     if (limit !== undefined) {
-      const kept = points.slice(0, limit)
+      const kept = points.slice(0, size)
       const last = kept.at(-1)
       return answer(c, kept, metricText, last && `,"next_page_token":"${tokenOf(last)}"`)
     }
@@ -230,6 +231,7 @@ async function sampled(
     to: to === undefined ? undefined : range.to,
     since: undefined,
     version: undefined,
+    withTrash: true,
     maxSeries: MAX_RUNS,
   })
   const few: { run: string; limit: number }[] = []
@@ -297,9 +299,9 @@ const tokenOf = ({ step, time, value }: PlacedPoint) =>
   writeCursor([String(step), String(time), doubleBits(value)])
 
 function readToken(token: string): PlacedPoint {
-  const [step, time, bits] = readCursor(token, [{ type: 'text' }, { type: 'bigint' }, { type: 'text' }])
-  if (/^-?\d{1,19}$/.test(step ?? '') && /^[0-9a-f]{16}$/.test(bits ?? '')) {
-    return { step: toStep(step ?? ''), time: Number(time), value: doubleOf(bits ?? '') }
+  const [step, time, bits] = readCursor(token, [{ type: 'bigint' }, { type: 'bigint' }, { type: 'text' }])
+  if (step !== undefined && step !== null && /^[0-9a-f]{16}$/.test(bits ?? '')) {
+    return { step: toStep(step), time: Number(time), value: doubleOf(bits ?? '') }
   }
   throw invalidParameter('Invalid page token')
 }

@@ -13,3 +13,13 @@ export function checkMaxResults(maxResults: number): number {
   if (maxResults > MAX_RESULTS) throw invalidParameter(`${fault} at most ${MAX_RESULTS}`)
   return maxResults
 }
+
+/** More clauses would be more work for the database than any order is worth. */
+const MAX_CLAUSES = 20
+
+/** @throws MlflowError when an order has too many clauses */
+export function checkOrder(clauses: unknown[]) {
+  if (clauses.length > MAX_CLAUSES) {
+    throw invalidParameter(`order_by has ${clauses.length} clauses; at most ${MAX_CLAUSES} are possible`)
+  }
+}

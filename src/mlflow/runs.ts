@@ -3,12 +3,13 @@ import { z } from 'zod'
 import { TrackerError } from '../errors.ts'
 import { DEFAULT_EXPERIMENT, ExperimentRepository } from '../experiments/repository.ts'
 import type { AppContext, AppEnv } from '../http/context.ts'
-import { EARLIEST, LATEST } from '../http/schemas.ts'
+import { EARLIEST, LATEST, MAX_NAMED_BYTES } from '../http/schemas.ts'
 import { newId } from '../ids.ts'
 import { DatasetRepository } from '../runs/datasets.ts'
 import { MLFLOW_WORDS } from '../runs/fields.ts'
 import { type RunPatch, RunRepository } from '../runs/repository.ts'
-import { fullRun, searchRuns } from '../runs/search.ts'
+import { fullRun, listedRun, searchRuns } from '../runs/search.ts'
+import { tooManyNamed } from '../runs/wire.ts'
 import { parseFilter, parseOrder } from '../search/filter.ts'
 import { pageOf } from '../search/page.ts'
 import { doesNotExist, invalidParameter } from './errors.ts'
@@ -25,12 +26,18 @@ import {
   text,
 } from './message.ts'
 import { randomName } from './names.ts'
-import { checkMaxResults, MAX_RESULTS, VIEW_TYPES } from './paging.ts'
+import { checkMaxResults, checkOrder, MAX_RESULTS, VIEW_TYPES } from './paging.ts'
 import { PARENT_RUN, RUN_NAME, run, runInfo, STATUSES, statusOf } from './run-wire.ts'
 import { checkDataset, checkLength, checkParam, checkTag } from './validation.ts'
 import { jsonText, uuidOf } from './wire.ts'
 
 const DEFAULT_PAGE = 1_000
+
+/** The id of a logged model, as a run refers to it. */
+const modelId = z
+  .string()
+  .min(1)
+  .refine((id) => id.length <= 256, "'model_id' exceeds the maximum length of 256 characters.")
 
 /** A message about a run, whose id old clients call `run_uuid`. */
 export const ofRun = <S extends z.ZodRawShape>(shape: S) =>
@@ -74,6 +81,8 @@ export const runRoutes = new Hono<AppEnv>()
     const uuid = experimentOf(experiment)
     const tags = Object.fromEntries(body.tags.map(({ key, value }) => [key, value]))
     const { [RUN_NAME]: tagged, [PARENT_RUN]: parent } = tags
+    checkNamed(tags)
+    checkLength('user_id', 256, body.user_id ?? '')
     if (body.run_name && tagged && body.run_name !== tagged) {
       throw invalidParameter(
         `Both 'run_name' argument and 'mlflow.runName' tag are specified, but with different values (run_name='${body.run_name}', mlflow.runName='${tagged}').`,
@@ -128,7 +137,7 @@ export const runRoutes = new Hono<AppEnv>()
       },
       work,
     )
-    const found = work.add(fullRun(c.var.db.http, runOf(body.run_id)))
+    const found = work.add(listedRun(c.var.db.http, runOf(body.run_id)))
     await work.commit()
     patched.check()
     const [row] = found.result.rows
@@ -166,7 +175,13 @@ export const runRoutes = new Hono<AppEnv>()
     const uuid = runOf(id)
     const runs = new RunRepository(c.var.db.http)
     const work = workOn(c)
-    const deleted = work.add(key === RUN_NAME ? runs.deleteName(uuid) : runs.deleteTag(uuid, key))
+    const deleted = work.add(
+      key === RUN_NAME
+        ? runs.deleteName(uuid)
+        : key === PARENT_RUN
+          ? runs.deleteParent(uuid, key)
+          : runs.deleteTag(uuid, key),
+    )
     const state = work.add(runs.check(uuid, {}))
     await work.commit({ repeatable: false })
     const [against] = state.result
@@ -192,7 +207,7 @@ export const runRoutes = new Hono<AppEnv>()
             }),
           }),
         ),
-        models: list(z.object({ model_id: requiredText })),
+        models: list(z.object({ model_id: modelId })),
       }),
     )
     const uuid = runOf(body.run_id)
@@ -221,7 +236,7 @@ export const runRoutes = new Hono<AppEnv>()
     const body = await message(
       c,
       ofRun({
-        models: z.array(z.object({ model_id: requiredText, step: maybe(int64Field) })),
+        models: z.array(z.object({ model_id: modelId, step: maybe(int64Field) })),
       }),
     )
     const uuid = runOf(body.run_id)
@@ -263,6 +278,7 @@ export const runRoutes = new Hono<AppEnv>()
       }),
     )
     const limit = checkMaxResults(body.max_results ?? DEFAULT_PAGE)
+    checkOrder(body.order_by)
     const view =
       typeof body.run_view_type === 'number' ? VIEW_TYPES[body.run_view_type - 1] : body.run_view_type
     const { rows } = await c.var.db.single(
@@ -334,6 +350,11 @@ export function patch(c: AppContext, id: string, change: RunPatch, work = workOn
       }
     },
   }
+}
+
+/** @throws TrackerError when these are more tags than a run may hold */
+function checkNamed(tags: Record<string, string>) {
+  if (new TextEncoder().encode(JSON.stringify(tags)).length > MAX_NAMED_BYTES) throw tooManyNamed()
 }
 
 /** @throws MlflowError when nothing can be logged to a run */

@@ -45,10 +45,15 @@ export class LoggedModelRepository {
   insert({ id, experimentId, name, modelType, sourceRunId, params, tags }: NewLoggedModel) {
     return this.#db.execute(sql`
       insert into logged_models (id, experiment_id, name, model_type, source_run_id, artifact_location, params, tags)
-      select ${id}::uuid, experiments.id, ${name}, ${modelType}, ${sourceRunId},
-        rtrim(experiments.artifact_location, '/') || '/models/m-' || ${id.replaceAll('-', '')}::text || '/artifacts',
+      select ${id}::uuid, experiment.id, ${name}, ${modelType}, ${sourceRunId},
+        -- Before the query of the URI, if it has one.
+        regexp_replace(artifact_location, '/*([?].*)?$', ${`/models/m-${id.replaceAll('-', '')}/artifacts\\1`}::text),
         ${JSON.stringify(params)}::jsonb, ${JSON.stringify(tags)}::jsonb
-      from experiments where experiments.id = ${experimentId}::uuid and experiments.deleted_at is null
+      -- Whoever is about to put it into the trash waits for us, or we for him.
+      from (
+        select id, deleted_at, artifact_location from experiments where id = ${experimentId}::uuid for share
+      ) as experiment
+      where experiment.deleted_at is null
       on conflict (id) do nothing`)
   }
 

@@ -22,11 +22,16 @@ export class DatasetRepository {
 
   /** Describes datasets in the run's experiment; one with the same name and digest stays as it was described first. */
   insert(runId: string, inputs: DatasetInput[]) {
+    const of = columnsOf(inputs)
     return this.#db.execute(sql`
       insert into datasets (experiment_id, name, digest, source_type, source, schema, profile)
       select distinct on (input.name, input.digest) runs.experiment_id, input.name, input.digest, input.source_type,
         input.source, input.schema, input.profile
-      from runs cross join ${unnested(inputs)}
+      from runs cross join unnest(
+        ${of(({ name }) => name)}::text[], ${of(({ digest }) => digest)}::text[],
+        ${of(({ sourceType }) => sourceType)}::text[], ${of(({ source }) => source)}::text[],
+        ${of(({ schema }) => schema)}::text[], ${of(({ profile }) => profile)}::text[]
+      ) with ordinality as input (name, digest, source_type, source, schema, profile, place)
       where runs.id = ${runId}::uuid and runs.deleted_at is null
       order by input.name, input.digest, input.place
       on conflict (experiment_id, name, digest) do nothing`)
@@ -34,10 +39,14 @@ export class DatasetRepository {
 
   /** Says that the datasets went into the run. Saying it again changes nothing, nor its tags. */
   use(runId: string, inputs: DatasetInput[]) {
+    const of = columnsOf(inputs)
     return this.#db.execute(sql`
       insert into run_datasets (run_id, dataset_id, tags)
       select distinct on (datasets.id) runs.id, datasets.id, input.tags
-      from runs cross join ${unnested(inputs)}
+      from runs cross join unnest(
+        ${of(({ name }) => name)}::text[], ${of(({ digest }) => digest)}::text[],
+        ${of(({ tags }) => JSON.stringify(tags))}::jsonb[]
+      ) with ordinality as input (name, digest, tags, place)
       join datasets on datasets.experiment_id = runs.experiment_id
         and datasets.name = input.name and datasets.digest = input.digest
       where runs.id = ${runId}::uuid and runs.deleted_at is null
@@ -79,12 +88,8 @@ export class DatasetRepository {
   }
 }
 
-function unnested(inputs: DatasetInput[]) {
-  const of = <T>(value: (input: DatasetInput) => T) => sql.param(inputs.map(value))
-  return sql`unnest(
-    ${of(({ name }) => name)}::text[], ${of(({ digest }) => digest)}::text[],
-    ${of(({ sourceType }) => sourceType)}::text[], ${of(({ source }) => source)}::text[],
-    ${of(({ schema }) => schema)}::text[], ${of(({ profile }) => profile)}::text[],
-    ${of(({ tags }) => JSON.stringify(tags))}::jsonb[]
-  ) with ordinality as input (name, digest, source_type, source, schema, profile, tags, place)`
-}
+/** One array parameter of a value of each input. */
+const columnsOf =
+  (inputs: DatasetInput[]) =>
+  <T>(value: (input: DatasetInput) => T) =>
+    sql.param(inputs.map(value))

@@ -97,7 +97,7 @@ const PARENT_RUN = 'mlflow.parentRunId'
 type Text = string
 
 function entityOf({ entity, at }: Field, text: Text, path: string): Entity {
-  const known = ENTITIES[entity]
+  const known = Object.hasOwn(ENTITIES, entity) ? ENTITIES[entity] : undefined
   if (known) return known
   throw new FilterError(
     `Invalid entity type '${entity}'. Valid values are ['metric', 'parameter', 'tag', 'attribute', 'dataset']`,
@@ -108,7 +108,7 @@ function entityOf({ entity, at }: Field, text: Text, path: string): Entity {
 }
 
 function attributeOf({ key, at }: Field, text: Text, path: string): Attribute {
-  const known = ATTRIBUTES[key]
+  const known = Object.hasOwn(ATTRIBUTES, key) ? ATTRIBUTES[key] : undefined
   if (known) return known
   throw new FilterError(
     `Invalid attribute key '${key}' specified. Valid keys are '${set(Object.keys(ATTRIBUTES))}'`,

@@ -67,7 +67,11 @@ export class RunRepository {
         -- Before the query of the URI, if it has one.
         regexp_replace(experiments.artifact_location, '/*([?].*)?$', ${`/${run.id.replaceAll('-', '')}/artifacts\\1`}::text),
         ${JSON.stringify(run.params)}::jsonb, ${JSON.stringify(run.tags)}::jsonb, ${run.creationHash}
-      from (select ${run.experimentId}::uuid as id) as experiment left join experiments using (id)
+      from (select ${run.experimentId}::uuid as id) as experiment
+      -- Whoever is about to put it into the trash waits for us, or we for him.
+      left join (
+        select id, deleted_at, artifact_location from experiments where id = ${run.experimentId}::uuid for share
+      ) as experiments using (id)
       on conflict (id) do update set
         creation_hash = case when runs.creation_hash = excluded.creation_hash then excluded.creation_hash end
       returning ${LISTED}`)
@@ -146,6 +150,17 @@ export class RunRepository {
       .returning({ id: runs.id })
   }
 
+  /** Removes the tag that tells a run's parent, and so the parent, of a run not in the trash; a row where it had one. */
+  deleteParent(id: string, key: string) {
+    return this.#db
+      .update(runs)
+      .set({ parentRunId: null, tags: sql`${runs.tags} - ${key}::text` })
+      .where(
+        and(eq(runs.id, id), shown, sql`(${runs.parentRunId} is not null or ${runs.tags} ? ${key}::text)`),
+      )
+      .returning({ id: runs.id })
+  }
+
   /** Removes the name of a run that is not in the trash; a row where it had one. */
   deleteName(id: string) {
     return this.#db
@@ -157,7 +172,9 @@ export class RunRepository {
 
   /** Appends to the list, as JSON, that a tag of a run which is not in the trash holds. */
   appendToTag(id: string, key: string, item: unknown) {
-    const list = sql`coalesce(${runs.tags} ->> ${key}::text, '[]')::jsonb || ${JSON.stringify([item])}::jsonb`
+    const held = sql`(${runs.tags} ->> ${key}::text)`
+    // What is no list has been set by hand, and is replaced.
+    const list = sql`case when ${held} is json array then ${held}::jsonb else '[]' end || ${JSON.stringify([item])}::jsonb`
     return this.#db
       .update(runs)
       .set({ tags: sql`${runs.tags} || jsonb_build_object(${key}::text, (${list})::text)` })

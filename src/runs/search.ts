@@ -4,7 +4,7 @@ import type { Db } from '../db/database.ts'
 import type { RunRow, Scalar } from '../db/schema.ts'
 import { readCursor } from '../search/cursor.ts'
 import type { Filter, Order } from '../search/filter.ts'
-import { MAX_PAGE_BYTES, type Placed } from '../search/page.ts'
+import { type Placed, wholeRows } from '../search/page.ts'
 import { after, condition, cursorOf, orderBy } from '../search/sql.ts'
 import { type OrderedMetric, type RunOrder, type RunWords, runComparison, runOrder } from './fields.ts'
 
@@ -73,7 +73,16 @@ export const LISTED = sql`
   runs.deleted_at is not null as deleted, runs.user_id, runs.artifact_uri, runs.params, runs.tags`
 const LISTED_SIZE = sql`octet_length(params::text) + octet_length(tags::text) + 400`
 
-/** Metrics as they go out, for a page has a thousand of them: as text they are neither parsed nor put together again. */
+/** How many metrics a run shows; the native API has them all, in pages. */
+const METRICS_SHOWN = 10_000
+
+/** How many bytes of its datasets a run shows: of those beyond there are name and digest alone. */
+const DATASET_BYTES_SHOWN = 1024 * 1024
+
+/**
+ * What is shown of a run is bounded, or one large one would take every page that it is on with it. Metrics as they go
+ * out, for a page has a thousand of them: as text they are neither parsed nor put together again.
+ */
 const FULL = sql`${LISTED},
   (
     select string_agg(
@@ -85,30 +94,45 @@ const FULL = sql`${LISTED},
       end || ',"timestamp":' || last_time || ',"step":' || last_step || '}',
       ',' order by name collate "C"
     )
-    from series where series.run_id = runs.id and series.rank = 0
+    from (
+      select name, last_value, last_time, last_step from series
+      where series.run_id = runs.id and series.rank = 0
+      order by name collate "C" limit ${METRICS_SHOWN}::int
+    ) as shown
   ) as metrics,
   (
     select json_agg(json_build_object(
-      'name', name, 'digest', digest, 'source_type', source_type, 'source', source, 'schema', schema,
-      'profile', profile, 'tags', run_datasets.tags
-    ) order by datasets.id)
-    from run_datasets join datasets on datasets.id = run_datasets.dataset_id where run_datasets.run_id = runs.id
+      'name', name, 'digest', digest, 'source_type', case when fits then source_type else '' end,
+      'source', case when fits then source else '' end, 'schema', case when fits then schema end,
+      'profile', case when fits then profile end, 'tags', case when fits then tags else '[]' end
+    ) order by id)
+    from (
+      select datasets.*, run_datasets.tags, sum(
+        octet_length(source_type) + octet_length(source) + coalesce(octet_length(schema), 0)
+          + coalesce(octet_length(profile), 0) + octet_length(run_datasets.tags::text)
+      ) over (order by datasets.id) <= ${DATASET_BYTES_SHOWN}::int as fits
+      from run_datasets join datasets on datasets.id = run_datasets.dataset_id where run_datasets.run_id = runs.id
+      order by datasets.id limit 1000
+    ) as used
   ) as datasets,
   (
-    select json_agg(json_build_object('role', role, 'model_id', model_id, 'step', step::text) order by run_models.id)
-    from run_models where run_models.run_id = runs.id
+    select json_agg(json_build_object('role', role, 'model_id', model_id, 'step', step::text) order by id)
+    from (select * from run_models where run_models.run_id = runs.id order by id limit 1000) as used
   ) as models`
 
 const FULL_SIZE = sql`${LISTED_SIZE} + coalesce(octet_length(metrics), 0)
   + coalesce(octet_length(datasets::text), 0) + coalesce(octet_length(models::text), 0)`
+
+/** A run as it is listed, whether it is in the trash or not. */
+export const listedRun = (db: Db, id: string) =>
+  db.execute<ListedRun & Record<string, unknown>>(sql`select ${LISTED} from runs where id = ${id}::uuid`)
 
 /** A run, whether it is in the trash or not. */
 export const fullRun = (db: Db, id: string) =>
   db.execute<FullRun & Record<string, unknown>>(sql`select ${FULL} from runs where id = ${id}::uuid`)
 
 /**
- * A page of runs: one more than `limit` when there is another page, or fewer and one, whose `cut` is true, when more
- * of them would be too much for one answer.
+ * A page of runs; its rows are those of `wholeRows`.
  *
  * Where the first key of the order is a metric and there is one experiment, runs come from the index in that order: a
  * page of 100 out of 100,000 runs reads some hundred entries of it. Runs whose value is NaN, or which have none, are
@@ -145,19 +169,7 @@ function searching(query: RunQuery, columns: SQL, size: SQL): SQL {
     order.first === undefined || query.experimentIds.length !== 1
       ? page(order, order.metrics, conditions, sql`${limit + 1}::int`)
       : byMetric(order, order.first, experiment ?? '', conditions, limit, from)
-  return sql`
-    with found as materialized (${found}),
-    placed as (select *, row_number() over () as place from found),
-    page as materialized (
-      select ${columns}, placed.cursor, placed.place
-      from placed join runs on runs.id = placed.id
-    ),
-    sized as (
-      select *, sum(${size}
-      ) over (order by place) > ${MAX_PAGE_BYTES}::int and place > 1 as cut
-      from page
-    )
-    select * from sized where not cut or place = (select min(place) from sized where cut) order by place`
+  return wholeRows({ found, columns, read: sql`runs on runs.id = placed.key`, size, limit })
 }
 
 /** Ids and cursors of runs in order. */
@@ -168,7 +180,7 @@ function page({ keys }: RunOrder, joined: OrderedMetric[], conditions: SQL[], li
         on ${sql.raw(alias)}.run_id = runs.id and ${sql.raw(alias)}.name = ${name} and ${sql.raw(alias)}.rank = 0`,
   )
   return sql`(
-    select runs.id, ${cursorOf(keys)} as cursor
+    select runs.id as key, ${cursorOf(keys)} as cursor
     from runs ${sql.join(joins)}
     where ${sql.join(conditions, sql` and `)}
     order by ${orderBy(keys)}
@@ -199,7 +211,7 @@ function byMetric(
       ? sql`and ${value} ${ascending ? sql`>=` : sql`<=`} ${from}::double precision`
       : sql``
   const numbers = sql`(
-    select runs.id, ${cursorOf(order.keys)} as cursor
+    select runs.id as key, ${cursorOf(order.keys)} as cursor
     from series as ${alias} join runs on runs.id = ${alias}.run_id ${sql.join(others)}
     where ${alias}.experiment_id = ${experiment}::uuid and ${alias}.name = ${metric.name} and ${alias}.rank = 0
       and ${value} < 'NaN' ${begin} and ${sql.join(conditions, sql` and `)}

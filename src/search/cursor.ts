@@ -1,15 +1,22 @@
 /** Cursors of pages whose order the caller chose: opaque text on the wire, the values of the order's keys in it. */
 import { invalid } from '../errors.ts'
+import { epochMilliseconds, isInt64 } from '../http/schemas.ts'
 import type { OrderKey } from './sql.ts'
 
-/** What the text of each type looks like; anything else Postgres could not read. */
-const FORMS: Record<OrderKey['type'], RegExp> = {
-  text: /^[^\0]*$/,
-  'double precision': /^(NaN|-?Infinity|-?\d[\d.]*(e[-+]?\d{1,3})?)$/,
-  bigint: /^-?\d{1,18}$/,
-  integer: /^-?\d{1,9}$/,
-  timestamptz: /^\d{4,6}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?[+-]\d\d(:\d\d){0,2}$/,
-  uuid: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
+const TIMESTAMP = /^\d{4,6}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?[+-]\d\d(?::\d\d)?$/
+
+/** Whether a text is a value of a type; anything else Postgres could not read. */
+const FITS: Record<OrderKey['type'], (text: string) => boolean> = {
+  text: (text) => !text.includes('\0'),
+  'double precision': (text) =>
+    /^(NaN|-?Infinity)$/.test(text) ||
+    (/^-?\d+(\.\d+)?(e[-+]\d+)?$/.test(text) && Number.isFinite(Number(text))),
+  bigint: (text) => /^-?\d{1,19}$/.test(text) && isInt64(BigInt(text)),
+  integer: (text) => /^-?\d{1,9}$/.test(text),
+  timestamptz: (text) =>
+    TIMESTAMP.test(text) &&
+    epochMilliseconds(text.replace(' ', 'T').replace(/[+-]\d\d$/, '$&:00')) !== undefined,
+  uuid: (text) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text),
 }
 
 /** The cursor of a row whose keys have these values. */
@@ -28,7 +35,7 @@ export function readCursor(cursor: string, keys: Pick<OrderKey, 'type'>[]): (str
     values.length === keys.length &&
     keys.every(({ type }, i) => {
       const value = values[i]
-      return value === null || (value !== undefined && FORMS[type].test(value))
+      return value === null || (value !== undefined && FITS[type](value))
     })
   if (fits) return values
   throw invalid([

@@ -235,7 +235,7 @@ class Parser {
 
   #field(): Field {
     const token = this.peek()
-    const aggregate = AGGREGATES[token.text.toLowerCase()]
+    const aggregate = AGGREGATES.find((word) => word === token.text.toLowerCase())
     if (aggregate !== undefined && this.peek(1).text === '(') {
       this.#next += 2
       const field = this.#name()
@@ -390,7 +390,7 @@ const SYMBOLS: Record<string, Comparator | undefined> = {
   '>=': '>=',
 }
 
-const AGGREGATES: Record<string, Aggregate | undefined> = { min: 'min', max: 'max', last: 'last' }
+const AGGREGATES: readonly Aggregate[] = ['last', 'min', 'max']
 
 const isWord = ({ type, text }: Token, word: string) => type === 'name' && text.toUpperCase() === word
 

@@ -17,7 +17,7 @@ describe.each(await themes('alone'))('$title', ({ module, sentences }) => {
   let results: Record<string, Result>
   beforeAll(async () => {
     results = await runTheme(module, tracker.url)
-  }, 300_000)
+  }, 600_000)
   it.each(sentences)('%s', (sentence) => {
     const { broke } = results[sentence] ?? { broke: 'The scenario did not run' }
     if (broke) throw new Error(broke)

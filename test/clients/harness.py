@@ -34,7 +34,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.entities.paged_list import PagedList
 
 # How long a scenario may take, in seconds.
-PATIENCE = 120
+PATIENCE = 60
 
 # Clocks of client and server are the same here; how far they may be apart, in milliseconds.
 TOLERANCE = 2_000

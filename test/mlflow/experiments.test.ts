@@ -123,6 +123,36 @@ describe('an experiment', () => {
     expect((await mlflow.post('/experiments/restore', { experiment_id: id })).status).toBe(404)
   })
 
+  it('that goes to the trash takes the runs along that are being created', { timeout: 30_000 }, async () => {
+    for (let round = 0; round < 8; round++) {
+      const experiment_id = await mlflow.createExperiment(`race ${round}`)
+      await Promise.all([
+        ...Array.from({ length: 4 }, () => mlflow.post('/runs/create', { experiment_id })),
+        mlflow.post('/experiments/delete', { experiment_id }),
+        ...Array.from({ length: 4 }, () => mlflow.post('/runs/create', { experiment_id })),
+      ])
+      const { runs } = await mlflow.search({ experiment_ids: [experiment_id], run_view_type: 'ACTIVE_ONLY' })
+      expect(runs).toEqual([])
+    }
+  })
+
+  it('has no more tags than an answer can hold', { timeout: 30_000 }, async () => {
+    tracker = await newTracker()
+    const tags = (n: number) =>
+      Array.from({ length: n }, (_, i) => ({ key: `t${i}`, value: 'x'.repeat(20_000) }))
+    for (let i = 0; i < 12; i++) await mlflow.createExperiment(`heavy ${i}`, { tags: tags(50) })
+    const found: string[] = []
+    let page_token: string | undefined
+    do {
+      const page = await search({ page_token })
+      found.push(...page.names)
+      page_token = page.next
+    } while (page_token)
+    expect(found).toHaveLength(13)
+    const { status } = await mlflow.post('/experiments/create', { name: 'too heavy', tags: tags(60) })
+    expect(status).toBe(400)
+  })
+
   it('has tags that are set, replaced and removed', async () => {
     const experiment_id = await mlflow.createExperiment('tagged')
     const set = (key: string, value: string) =>
@@ -151,6 +181,7 @@ describe('an experiment', () => {
       owner: 'mlflow',
     })
     expect((await get(uuid)).experiment_id).toBe(id)
+    expect((await tracker.get<Experiment>(`/experiments/${id}`)).body.id).toBe(uuid)
   })
 
   it.each([

@@ -266,7 +266,9 @@ describe('get-history', () => {
     ],
     [{ metric_key: '' }, "Missing value for required parameter 'metric_key'."],
     [{ page_token: 'x' }, 'cursor'],
-    [{ page_token: btoa('["x","1","0"]') }, 'Invalid page token'],
+    [{ page_token: btoa('["x","1","0"]') }, 'cursor'],
+    [{ page_token: btoa('["9999999999999999999","1","0"]') }, 'cursor'],
+    [{ page_token: btoa('["1","1","0"]') }, 'Invalid page token'],
   ])('refuses %j', async (query, message) => {
     const { status, body } = await mlflow.get('/metrics/get-history', {
       run_id: await newRun(),

@@ -26,13 +26,20 @@ describe('an answer of the database that is lost', () => {
 
   it('makes no second version where the first attempt still runs', async () => {
     await registry.model('twice')
+    // Somebody holds the model for so long that both attempts wait for it.
+    const { sql } = tracker
+    const held = sql.transaction([
+      sql`select from registered_models where name = 'twice' for update`,
+      sql`select pg_sleep(1)`,
+    ])
+    await new Promise((resolve) => setTimeout(resolve, 200))
     let first: Promise<unknown> = Promise.resolve()
     interfere(async (send) => {
       first = send()
       throw new TypeError('connection lost')
     })
     const { version } = await registry.version('twice')
-    await first
+    await Promise.all([first, held])
     expect([version, await registry.numbers('twice')]).toEqual(['1', [1]])
   })
 

@@ -164,6 +164,36 @@ describe('a run', () => {
   })
 })
 
+describe('a run that is large', () => {
+  it('is still read, ended and found beside others', { timeout: 60_000 }, async () => {
+    const alone = await mlflow.createExperiment('large datasets')
+    const { info } = await mlflow.createRun(alone)
+    const other = await mlflow.createRun(alone)
+    const { run_id } = info
+    const dataset = { name: 'd', source_type: 's', source: '{}', profile: 'x'.repeat(4_000_000) }
+    for (const digest of ['1', '2', '3']) {
+      const body = { run_id, datasets: [{ dataset: { ...dataset, digest } }] }
+      expect((await mlflow.post('/runs/log-inputs', body)).status).toBe(200)
+    }
+    expect((await mlflow.post('/runs/update', { run_id, status: 'FINISHED' })).status).toBe(200)
+    const read = await mlflow.getRun(run_id)
+    expect(read.info.status).toBe('FINISHED')
+    expect(read.inputs.dataset_inputs?.map(({ dataset }) => [dataset.name, dataset.digest])).toEqual([
+      ['d', '1'],
+      ['d', '2'],
+      ['d', '3'],
+    ])
+    const { runs } = await mlflow.search({ experiment_ids: [alone] })
+    expect(runs.map(({ info }) => info.run_id).sort()).toEqual([run_id, other.info.run_id].sort())
+  })
+
+  it('is refused with more tags than one can hold', async () => {
+    const tags = Array.from({ length: 300 }, (_, i) => ({ key: `t${i}`, value: 'x'.repeat(8_000) }))
+    const { status } = await mlflow.post('/runs/create', { experiment_id: experiment, tags })
+    expect(status).toBe(400)
+  })
+})
+
 describe('params', () => {
   it('never change, and say what they were', async () => {
     const run_id = await newRun()
@@ -228,6 +258,20 @@ describe('tags', () => {
       error_code: 'RESOURCE_DOES_NOT_EXIST',
       message: `No tag with name: a in run with id ${run_id}`,
     })
+  })
+
+  it('tell the parent, until they are removed', async () => {
+    const parent = await newRun()
+    const child = await newRun({ tags: [{ key: 'mlflow.parentRunId', value: parent }] })
+    const native = await tracker.post<Run>(`/experiments/${uuid(experiment)}/runs`, {
+      parent_run_id: uuid(parent),
+    })
+    for (const run_id of [child, native.body.id.replaceAll('-', '')]) {
+      const remove = () => mlflow.post('/runs/delete-tag', { run_id, key: 'mlflow.parentRunId' })
+      expect((await remove()).status).toBe(200)
+      expect(await tagsOf(run_id)).not.toHaveProperty(['mlflow.parentRunId'])
+      expect((await remove()).status).toBe(404)
+    }
   })
 
   it('name the run', async () => {
@@ -303,6 +347,8 @@ describe('inputs and outputs', () => {
       { datasets: [{ dataset: { digest: 'x'.repeat(37) } }] },
       "'digest' exceeds the maximum length of 36",
     ],
+    ['/runs/outputs', { models: [{ model_id: 'x'.repeat(257) }] }, "'model_id' exceeds the maximum length"],
+    ['/runs/create', { user_id: 'x'.repeat(257) }, "'user_id' exceeds the maximum length of 256"],
     ['/runs/outputs', {}, "Missing value for required parameter 'models'."],
     ['/runs/log-model', { model_json: '{' }, 'Malformed model info.'],
     ['/runs/log-model', { model_json: '{"run_id": "x"}' }, 'Model json is missing mandatory fields'],
@@ -332,6 +378,11 @@ describe('inputs and outputs', () => {
     const history: unknown = JSON.parse((await tagsOf(run_id))['mlflow.log-model.history'] ?? '')
     const { signature: _, ...kept } = model
     expect(history).toEqual([kept, { ...kept, artifact_path: 'b' }])
+    await mlflow.post('/runs/set-tag', { run_id, key: 'mlflow.log-model.history', value: 'no list' })
+    expect((await mlflow.post('/runs/log-model', { run_id, model_json: JSON.stringify(model) })).status).toBe(
+      200,
+    )
+    expect(JSON.parse((await tagsOf(run_id))['mlflow.log-model.history'] ?? '')).toEqual([kept])
   })
 })
 

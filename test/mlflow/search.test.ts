@@ -305,6 +305,7 @@ describe('search of runs', () => {
     ],
     [{ max_results: 50_001 }, "Invalid value 50001 for parameter 'max_results' supplied"],
     [{ page_token: 'x' }, 'cursor'],
+    [{ order_by: Array(21).fill('metrics.m') }, 'order_by has 21 clauses; at most 20'],
     [{ experiment_ids: ['nonsense'] }, "Invalid experiment ID 'nonsense'"],
     [{ experiment_ids: 'x' }, 'Invalid value "x" for parameter \'experiment_ids\' supplied'],
   ])('refuses %j', async (body, message) => {
@@ -342,11 +343,60 @@ describe('search of runs', () => {
       const { info } = await mlflow.createRun(experiment)
       await mlflow.post('/runs/log-batch', { run_id: info.run_id, params })
     }
-    const first = await mlflow.search({ experiment_ids: [experiment], max_results: 50_000 })
-    expect(first.runs.length).toBeLessThan(14)
-    const rest = await mlflow.search({ experiment_ids: [experiment], page_token: first.next })
-    expect(rest.next).toBeUndefined()
-    expect(new Set([...first.runs, ...rest.runs].map(({ info }) => info.run_id)).size).toBe(14)
+    const pages: string[][] = []
+    let page_token: string | undefined
+    do {
+      const page = await mlflow.search({ experiment_ids: [experiment], max_results: 50_000, page_token })
+      pages.push(page.runs.map(({ info }) => info.run_id))
+      page_token = page.next
+    } while (page_token !== undefined)
+    expect(pages.length).toBeGreaterThan(1)
+    expect(pages.flat()).toHaveLength(14)
+    expect(new Set(pages.flat()).size).toBe(14)
+  })
+
+  it('reads many small runs in one page', { timeout: 60_000 }, async () => {
+    const experiment = await mlflow.createExperiment('small')
+    await Promise.all(Array.from({ length: 700 }, () => mlflow.createRun(experiment)))
+    for (const limit of [128, 129, 640, 641, 700, 50_000]) {
+      const { runs, next } = await mlflow.search({ experiment_ids: [experiment], max_results: limit })
+      const ids = runs.map(({ info }) => info.run_id)
+      expect([limit, ids.length, next === undefined]).toEqual([limit, Math.min(limit, 700), limit >= 700])
+      expect(ids).toEqual([...ids].sort())
+    }
+  })
+
+  it.each(['constructor', 'toString', 'attributes.constructor', '__proto__', 'constructor.x'])(
+    'knows no field %s, though every object has one',
+    async (name) => {
+      for (const body of [{ filter: `${name} = 'a'` }, { order_by: [name] }]) {
+        const { status } = await mlflow.post('/runs/search', { experiment_ids: ['0'], ...body })
+        expect([name, status]).toEqual([name, 400])
+      }
+      expect((await mlflow.post('/runs/search', { filter: 'constructor(metrics.x) > 1' })).status).toBe(400)
+    },
+  )
+
+  it('refuses tokens that have the form of one and cannot be one', async () => {
+    const token = (values: unknown) => btoa(JSON.stringify(values))
+    const id = '01990d2c-7a2f-7c0e-b1a7-0c5f3e8a9b10'
+    for (const page_token of [
+      token(['2026-99-99 00:00:00+00', id]),
+      token(['2026-01-01 00:00:00+99', 'x']),
+      token([null, null, null]),
+    ]) {
+      const { status } = await mlflow.post('/runs/search', { experiment_ids: ['0'], page_token })
+      expect([page_token, status]).toEqual([page_token, 400])
+    }
+    for (const value of ['1.2.3', '1e999', '-', 'nan']) {
+      const page_token = token(['0', value, '2026-01-01 00:00:00+00', id])
+      const { status } = await mlflow.post('/runs/search', {
+        experiment_ids: ['0'],
+        order_by: ['metrics.m'],
+        page_token,
+      })
+      expect([value, status]).toEqual([value, 400])
+    }
   })
 })
 
@@ -395,6 +445,8 @@ describe('the native list of runs', () => {
     const uuid = (id: string) => id.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
     await mlflow.post('/runs/delete', { run_id: info.run_id })
     expect((await tracker.get<Run[]>(`/experiments/${uuid(experiment)}/runs`)).body).toEqual([])
+    const chart = await tracker.get(`/charts?runs=${uuid(info.run_id)}&names=m`)
+    expect(chart.status).toBe(404)
     for (const path of ['', '/metrics']) {
       expect((await tracker.get(`/runs/${uuid(info.run_id)}${path}`)).status).toBe(404)
     }

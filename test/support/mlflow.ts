@@ -96,3 +96,14 @@ export class MlflowClient {
 /** Pairs of a wire as an object. */
 export const named = <T>(pairs: { key: string; value: T }[] = []): Record<string, T> =>
   Object.fromEntries(pairs.map(({ key, value }) => [key, value]))
+
+/** What MLflow adds to whatever it says of a field. */
+export const HINT = ' See the API docs for more information about request parameters.'
+
+/** What a request is refused with, in short. */
+export const failure = ({ status, body }: { status: number; body: Failure }) => [
+  status,
+  body.error_code,
+  body.message,
+]
+export const invalid = (message: string) => [400, 'INVALID_PARAMETER_VALUE', message]

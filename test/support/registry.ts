@@ -83,3 +83,15 @@ export class Registry {
     return body.model_versions?.map(({ version }) => Number(version)) ?? []
   }
 }
+
+/** What is said of a model or version that is not there, as `failure` has it. */
+export const noModel = (name: string) => [
+  404,
+  'RESOURCE_DOES_NOT_EXIST',
+  `Registered Model with name=${name} not found`,
+]
+export const noVersion = (name: string, version: string | number) => [
+  404,
+  'RESOURCE_DOES_NOT_EXIST',
+  `Model Version (name=${name}, version=${version}) not found`,
+]

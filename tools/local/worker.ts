@@ -4,7 +4,7 @@ import path from 'node:path'
 import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
 import type { Build } from './build.ts'
 import { EVERY_MINUTE } from './cron.ts'
-import { hastenR2 } from './r2.ts'
+import { improveR2 } from './r2.ts'
 import { type Bindings, marker, resources } from './stack.ts'
 
 const MODULE_TYPES: Record<string, 'ESModule' | 'CompiledWasm' | 'Text' | 'Data'> = {
@@ -47,7 +47,7 @@ export async function runWorker(
   await writeFile(path.join(build.bundle, ENTRY), entry(await readdir(build.assets)))
 
   const before = { SIGINT: process.listeners('SIGINT'), SIGTERM: process.listeners('SIGTERM') }
-  const hastened = hastenR2()
+  const improved = improveR2()
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
       // A second socket that Miniflare insists on; nobody uses it.
@@ -86,7 +86,7 @@ export async function runWorker(
     }
   }
   await miniflare.ready
-  hastened()
+  improved()
   return {
     scheduled: async (scheduledTime) => {
       const worker = await miniflare.getWorker(WORKER)
