@@ -134,7 +134,8 @@ function listed(entries: Entry[], folder: string) {
   const files = entries.map(({ name, size }) => ({
     path: joined(folder, name),
     is_dir: size === undefined,
-    ...(size !== undefined && { file_size: size }),
+    // Of an empty one nothing is said, as MLflow says nothing.
+    ...(size !== undefined && size > 0 && { file_size: size }),
   }))
   return { ...(files.length > 0 && { files }) }
 }

@@ -104,7 +104,7 @@ function query(c: AppContext, repeated: readonly string[]): Record<string, unkno
 async function body(c: AppContext): Promise<Record<string, unknown>> {
   const { raw } = c.req
   if (raw.method === 'POST' || raw.method === 'PUT') {
-    if (mediaType(raw) === '') {
+    if (!raw.headers.has('Content-Type')) {
       throw invalidParameter('Bad Request. Content-Type header is missing.')
     }
     if (mediaType(raw) !== 'application/json') {
@@ -124,13 +124,13 @@ async function body(c: AppContext): Promise<Record<string, unknown>> {
 /** Strings, so that what is looked for in between is in none of them, and the words that Python writes as numbers. */
 const STRINGS_AND_WORDS = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\b(?:NaN|Infinity)\b/g
 
-/** Parses JSON; whole numbers beyond 2^53 become their text, and the bare NaN and Infinity of Python's `json` theirs. */
+/** Parses JSON; whole numbers beyond 2^53 become their text, and the bare NaN and Infinity of Python's `json` are read. */
 function parse(text: string): unknown {
   try {
     const strict = /\b(?:NaN|Infinity)\b/.test(text)
-      ? text.replace(STRINGS_AND_WORDS, (found) => (found.startsWith('"') ? found : `"${found}"`))
+      ? text.replace(STRINGS_AND_WORDS, (found) => (found.startsWith('"') ? found : `"\\u0000${found}"`))
       : text
-    return /\d{16}/.test(strict) ? JSON.parse(strict, exactly) : JSON.parse(strict)
+    return strict !== text || /\d{16}/.test(text) ? JSON.parse(strict, exactly) : JSON.parse(text)
   } catch (error) {
     throw new MlflowError(
       'BAD_REQUEST',
@@ -141,6 +141,8 @@ function parse(text: string): unknown {
 
 /** Reviver of `JSON.parse`, of which TypeScript does not know the third argument yet. */
 function exactly(this: unknown, _key: string, value: unknown, context?: { source?: string }): unknown {
+  // No text that Postgres takes begins so.
+  if (typeof value === 'string' && /^\0(NaN|-?Infinity)$/.test(value)) return Number(value.slice(1))
   if (typeof value !== 'number' || Number.isSafeInteger(value)) return value
   const source = context?.source ?? ''
   return /^-?\d+$/.test(source) ? source : value

@@ -319,7 +319,7 @@ async function logMetrics(c: AppContext, id: string, logged: Metric[], change: R
     return
   }
   const work = workOn(c)
-  const patched = patch(c, id, change, work)
+  const patched = patch(c, id, change, work, true)
   const stored = work.add(metrics.log(run, call, allowed(change)))
   if (ofModels.length > 0) {
     work.add(new LoggedModelRepository(c.var.db.http).logMetrics(run, ofModels, allowed(change)))

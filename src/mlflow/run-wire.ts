@@ -54,10 +54,15 @@ const runTags = (row: ListedRun) => ({
   ...row.tags,
 })
 
+/** A run that was just created, as JSON text. */
+export const newRun = (row: ListedRun): string =>
+  `{"info":${JSON.stringify(runInfo(row))},"data":{${tagsText(row).join(',')}},"inputs":{}}`
+
+const tagsText = (row: ListedRun) => listText('tags', pairs(runTags(row)))
+
 /** A run as JSON text. */
 export function run(row: FullRun): string {
   const params = pairs(row.params)
-  const tags = pairs(runTags(row))
   const models = Map.groupBy(row.models ?? [], ({ role }) => role)
   const inputs = models.get('input')?.map(({ model_id }) => ({ model_id })) ?? []
   const outputs =
@@ -67,7 +72,7 @@ export function run(row: FullRun): string {
     dataset: { ...dataset, ...(schema !== null && { schema }), ...(profile !== null && { profile }) },
   }))
   const metrics = row.metrics === null ? [] : [`"metrics":[${row.metrics}]`]
-  const data = [...metrics, ...listText('params', params), ...listText('tags', tags)]
+  const data = [...metrics, ...listText('params', params), ...tagsText(row)]
   const rest = {
     inputs: {
       ...(datasets.length > 0 && { dataset_inputs: datasets }),

@@ -1,5 +1,6 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
+import type { UnitOfWork } from '../db/unit-of-work.ts'
 import { TrackerError } from '../errors.ts'
 import { DEFAULT_EXPERIMENT, ExperimentRepository } from '../experiments/repository.ts'
 import type { AppContext, AppEnv } from '../http/context.ts'
@@ -7,7 +8,7 @@ import { EARLIEST, LATEST, MAX_NAMED_BYTES } from '../http/schemas.ts'
 import { newId } from '../ids.ts'
 import { DatasetRepository } from '../runs/datasets.ts'
 import { MLFLOW_WORDS } from '../runs/fields.ts'
-import { type RunPatch, RunRepository } from '../runs/repository.ts'
+import { type ChangedParam, type RunPatch, RunRepository } from '../runs/repository.ts'
 import { fullRun, listedRun, searchRuns } from '../runs/search.ts'
 import { tooManyNamed } from '../runs/wire.ts'
 import { parseFilter, parseOrder } from '../search/filter.ts'
@@ -27,9 +28,9 @@ import {
 } from './message.ts'
 import { randomName } from './names.ts'
 import { checkMaxResults, checkOrder, MAX_RESULTS, VIEW_TYPES } from './paging.ts'
-import { PARENT_RUN, RUN_NAME, run, runInfo, STATUSES, statusOf } from './run-wire.ts'
+import { newRun, PARENT_RUN, RUN_NAME, run, runInfo, STATUSES, statusOf } from './run-wire.ts'
 import { checkDataset, checkLength, checkParam, checkTag } from './validation.ts'
-import { jsonText, uuidOf } from './wire.ts'
+import { jsonText, pythonRepr, uuidOf } from './wire.ts'
 
 const DEFAULT_PAGE = 1_000
 
@@ -107,7 +108,7 @@ export const runRoutes = new Hono<AppEnv>()
       // What is wrong with the experiment is told only where there is one: it is in the trash.
       throw error.errors.length === 0 ? noExperiment(experiment) : mustBeActive(experiment)
     })
-    return jsonText(c, `{"run":${run({ ...row, metrics: null, datasets: null, models: null })}}`)
+    return jsonText(c, `{"run":${newRun(row)}}`)
   })
   .get('/runs/get', async (c) => {
     const { run_id: id } = await message(c, ofRun({}))
@@ -330,9 +331,10 @@ const without = (tags: Record<string, string>, name: string) =>
 /**
  * Adds to a unit of work what changes a run.
  *
+ * @param isBatch whether it is part of a batch, of which all params are told that would change
  * @returns after the commit, `check` throws what there was against it
  */
-export function patch(c: AppContext, id: string, change: RunPatch, work = workOn(c)) {
+export function patch(c: AppContext, id: string, change: RunPatch, work: UnitOfWork, isBatch = false) {
   const uuid = runOf(id)
   const runs = new RunRepository(c.var.db.http)
   const checked = work.add(runs.check(uuid, change))
@@ -342,7 +344,8 @@ export function patch(c: AppContext, id: string, change: RunPatch, work = workOn
       const [against] = checked.result
       checkState(id, against)
       const [first] = against?.changedParams ?? []
-      if (first !== undefined) throw changedParams(id, against?.changedParams ?? [], change.params ?? {})
+      if (first !== undefined)
+        throw changedParams(id, against?.changedParams ?? [], change.params ?? {}, isBatch)
       if (against?.tooLarge)
         throw invalidParameter('A run holds at most 1 MiB of params, and as many of tags')
       if (against?.endsNothing) {
@@ -363,18 +366,23 @@ function checkState(id: string, state: { deleted: boolean } | undefined) {
   if (state.deleted) throw runMustBeActive(id)
 }
 
-function changedParams(id: string, changed: { key: string; old: string }[], params: Record<string, unknown>) {
-  const [first] = changed
-  if (first !== undefined && Object.keys(params).length === 1) {
+function changedParams(
+  id: string,
+  changed: ChangedParam[],
+  params: Record<string, unknown>,
+  isBatch: boolean,
+) {
+  const held = new Map(changed.map(({ key, old }) => [key, old]))
+  const told = Object.entries(params).filter(([key]) => held.has(key))
+  const [[key, value] = []] = told
+  if (!isBatch) {
     return invalidParameter(
-      `Changing param values is not allowed. Param with key='${first.key}' was already logged with value='${first.old}' for run ID='${id}'. Attempted logging new value '${params[first.key]}'.`,
+      `Changing param values is not allowed. Param with key='${key}' was already logged with value='${held.get(key ?? '')}' for run ID='${id}'. Attempted logging new value '${value}'.`,
     )
   }
-  const told = changed.map(
-    ({ key, old }) => `{'key': '${key}', 'old_value': '${old}', 'new_value': '${params[key]}'}`,
-  )
+  const list = told.map(([key, new_value]) => ({ key, old_value: held.get(key), new_value }))
   return invalidParameter(
-    `Changing param values is not allowed. Params were already logged='[${told.join(', ')}]' for run ID='${id}'.`,
+    `Changing param values is not allowed. Params were already logged='${pythonRepr(list)}' for run ID='${id}'.`,
   )
 }
 

@@ -112,12 +112,12 @@ const FULL = sql`${LISTED},
           + coalesce(octet_length(profile), 0) + octet_length(run_datasets.tags::text)
       ) over (order by datasets.id) <= ${DATASET_BYTES_SHOWN}::int as fits
       from run_datasets join datasets on datasets.id = run_datasets.dataset_id where run_datasets.run_id = runs.id
-      order by datasets.id limit 1000
+      order by datasets.id limit 10000
     ) as used
   ) as datasets,
   (
     select json_agg(json_build_object('role', role, 'model_id', model_id, 'step', step::text) order by id)
-    from (select * from run_models where run_models.run_id = runs.id order by id limit 1000) as used
+    from (select * from run_models where run_models.run_id = runs.id order by id limit 10000) as used
   ) as models`
 
 const FULL_SIZE = sql`${LISTED_SIZE} + coalesce(octet_length(metrics), 0)

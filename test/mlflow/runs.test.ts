@@ -46,10 +46,12 @@ describe('a run', () => {
         ],
       },
       inputs: {},
+    })
+    expect(await mlflow.getRun(run_id)).toEqual({ ...run, outputs: {} })
+    expect((await mlflow.get<{ run: RunOfMlflow }>('/runs/get', { run_uuid: run_id })).body.run).toEqual({
+      ...run,
       outputs: {},
     })
-    expect(await mlflow.getRun(run_id)).toEqual(run)
-    expect((await mlflow.get<{ run: RunOfMlflow }>('/runs/get', { run_uuid: run_id })).body.run).toEqual(run)
   })
 
   it('is given a name where it has none, from its tag or else at random', async () => {

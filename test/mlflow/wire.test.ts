@@ -58,13 +58,18 @@ describe('a request', () => {
     const path = '/api/2.0/mlflow/runs/create'
     for (const [type, message] of [
       ['text/plain', "Bad Request. Content-Type must be one of ['application/json']."],
-      ['', 'Bad Request. Content-Type header is missing.'],
+      ['', "Bad Request. Content-Type must be one of ['application/json']."],
     ]) {
       const { status, body } = await tracker.send<Failure>('POST', path, new Uint8Array([123, 125]), {
         'Content-Type': type ?? '',
       })
       expect([status, body]).toEqual([400, { error_code: 'INVALID_PARAMETER_VALUE', message }])
     }
+  })
+
+  it('may have a bare NaN where a number belongs, and nowhere else', async () => {
+    const { status, body } = await mlflow.post<Failure>('/experiments/create', '{"name": NaN}')
+    expect([status, body.error_code]).toEqual([400, 'INVALID_PARAMETER_VALUE'])
   })
 
   it('to a path that is none is told so in the same form', async () => {
