@@ -67,7 +67,8 @@ export class ArtifactRepository {
     return this.#db.execute<RemovalRow>(sql`
       with removal as (
         insert into artifact_removals (prefix)
-        select prefix from (${prefixes}) as place where prefix <> '' order by prefix
+        -- No key of our store is longer.
+        select prefix from (${prefixes}) as place where octet_length(prefix) between 1 and 1024 order by prefix
         on conflict (prefix) do update set created_at = excluded.created_at
         returning prefix, created_at
       )

@@ -20,6 +20,9 @@ const MAX_PARTS = 10_000
 
 /** The file itself, by its path on the client's machine; the URL says into which folder it goes. */
 const OfFile = z.object({ path: requiredText })
+/** The number of a part. */
+const partNumber = integer.refine((number) => number >= 1 && number <= MAX_PARTS)
+
 const OfUpload = OfFile.extend({ upload_id: requiredText })
 
 export const multipartRoutes = new Hono<AppEnv>()
@@ -60,8 +63,11 @@ export const multipartRoutes = new Hono<AppEnv>()
       parts,
     } = await message(
       c,
-      OfUpload.extend({ parts: z.array(z.object({ part_number: integer, etag: requiredText })).min(1) }),
+      OfUpload.extend({ parts: z.array(z.object({ part_number: partNumber, etag: requiredText })).min(1) }),
     )
+    if (new Set(parts.map(({ part_number }) => part_number)).size < parts.length) {
+      throw invalidParameter('A part is named twice')
+    }
     const uploaded = parts
       .map(({ part_number: partNumber, etag }) => ({
         partNumber,

@@ -98,12 +98,14 @@ export function createVersion(db: Db, version: NewVersion) {
 /** Writes down at a logged model which version was made of it, in the tag that MLflow has for it. */
 export function linkVersion(db: Db, model: string, creationId: string) {
   const tag = 'mlflow.modelVersions'
-  const linked = sql`coalesce(m.tags ->> ${tag}, '[]')::jsonb`
+  // What is no list has been set by hand, and is replaced.
+  const held = sql`(m.tags ->> ${tag}::text)`
+  const linked = sql`case when ${held} is json array then ${held}::jsonb else '[]'::jsonb end`
   const link = sql`jsonb_build_array(jsonb_build_object('name', v.name, 'version', v.version))`
   return db.execute(sql`
-    update logged_models as m set tags = m.tags || jsonb_build_object(${tag}::text, (${linked} || ${link})::text)
+    update logged_models as m set tags = m.tags || jsonb_build_object(${tag}::text, ((${linked}) || ${link})::text)
     from model_versions as v
-    where m.id = ${model}::uuid and v.creation_id = ${creationId}::uuid and not ${linked} @> ${link}`)
+    where m.id = ${model}::uuid and v.creation_id = ${creationId}::uuid and not (${linked}) @> ${link}`)
 }
 
 function faultOf({ name, origin, runId, modelId, model, inside }: NewVersion): SQL {
