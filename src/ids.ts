@@ -22,3 +22,22 @@ export async function creationHash(content: unknown): Promise<string> {
   const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(canonical))
   return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
+
+/** The id of the experiment that MLflow's clients take where none is named. */
+export const DEFAULT_EXPERIMENT = '00000000-0000-0000-0000-000000000000'
+
+/** A UUID without dashes: as MLflow's API and the places of artifacts have it. */
+export const hexId = (id: string) => id.replaceAll('-', '')
+
+/** The UUID that 32 hexadecimal digits, with dashes or without, stand for; else undefined. */
+export function uuidOf(text: string): string | undefined {
+  const digits = hexId(text).toLowerCase()
+  if (!/^[0-9a-f]{32}$/.test(digits)) return undefined
+  return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+}
+
+/** An experiment's id in the same form, but for the default one, which is "0". */
+export const experimentId = (id: string) => (id === DEFAULT_EXPERIMENT ? '0' : hexId(id))
+
+/** The UUID of an experiment by its id in any form; undefined for what can be none. */
+export const experimentUuid = (text: string) => (text === '0' ? DEFAULT_EXPERIMENT : uuidOf(text))

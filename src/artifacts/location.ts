@@ -1,5 +1,5 @@
 /** Where artifacts lie: URIs that MLflow's clients read and write through. `mlflow-artifacts:/` is our own store. */
-import { experimentId, hexId } from '../mlflow/wire.ts'
+import { experimentId, hexId } from '../ids.ts'
 import { safePath } from './path.ts'
 
 /** Where the artifacts of an experiment's runs and models lie. */

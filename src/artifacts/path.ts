@@ -1,6 +1,5 @@
 /** Paths of artifacts, as clients send them, and the keys of the store. */
 import { TrackerError } from '../errors.ts'
-import { badPath, normalPath } from '../mlflow/validation.ts'
 
 /** The longest key that R2 takes, in bytes. */
 const MAX_KEY_BYTES = 1_024
@@ -85,7 +84,8 @@ function decoded(path: string): string {
   throw invalidPath()
 }
 
-const decodedOnce = (text: string) => text.replace(/(?:%[0-9a-f]{2})+/gi, decodeBytes)
+/** A text of which each percent-encoding is decoded once. */
+export const decodedOnce = (text: string) => text.replace(/(?:%[0-9a-f]{2})+/gi, decodeBytes)
 
 /** As Python decodes: what is no UTF-8 becomes the replacement character. */
 function decodeBytes(escapes: string): string {
@@ -95,3 +95,19 @@ function decodeBytes(escapes: string): string {
     .map((pair) => Number.parseInt(pair, 16))
   return new TextDecoder('utf-8', { fatal: false, ignoreBOM: true }).decode(new Uint8Array(bytes))
 }
+
+/** A path without `.`, `..` and doubled slashes, as Python's posixpath.normpath() makes it. */
+export function normalPath(path: string): string {
+  const root = /^\/\/(?!\/)/.test(path) ? '//' : path.startsWith('/') ? '/' : ''
+  const parts: string[] = []
+  for (const part of path.split('/')) {
+    if (part === '' || part === '.') continue
+    if (part !== '..' || (root === '' && (parts.length === 0 || parts.at(-1) === '..'))) parts.push(part)
+    else parts.pop()
+  }
+  return root + parts.join('/') || '.'
+}
+
+/** What is wrong with a name that is a path to another one. */
+export const badPath = (normal: string) =>
+  `Names may be treated as files in certain cases, and must not resolve to other names when treated as such. This name would resolve to '${normal}'`

@@ -1,7 +1,7 @@
 import { and, eq, isNull, type SQL, sql } from 'drizzle-orm'
 import type { Db } from '../db/database.ts'
 import { loggedModels, runs } from '../db/schema.ts'
-import { DEFAULT_EXPERIMENT } from '../experiments/repository.ts'
+import { DEFAULT_EXPERIMENT } from '../ids.ts'
 import { ownUri } from './location.ts'
 
 /** All that lies below a prefix of the store and was there at a moment is to be removed. */

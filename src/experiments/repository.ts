@@ -1,13 +1,11 @@
 import { and, count, desc, eq, isNull, sql } from 'drizzle-orm'
 import type { Db, TimeCursor } from '../db/database.ts'
 import { type ExperimentRow, experiments, runs } from '../db/schema.ts'
+import { DEFAULT_EXPERIMENT } from '../ids.ts'
 import { type PageQuery, type Placed, pageStatement } from '../search/page.ts'
 
 export type NewExperiment = typeof experiments.$inferInsert
 export type ExperimentPatch = Partial<Pick<ExperimentRow, 'name' | 'owner' | 'description' | 'status'>>
-
-/** The id of the experiment that MLflow's clients take where none is named. */
-export const DEFAULT_EXPERIMENT = '00000000-0000-0000-0000-000000000000'
 
 /** Experiments are not the native API's to show while they are in the trash. */
 const shown = isNull(experiments.deletedAt)

@@ -1,6 +1,8 @@
 /** Wire types that several resources share. Lengths count Unicode code points, as JSON Schema and Postgres do. */
+
 import { z } from '@hono/zod-openapi'
 import { regexes } from 'zod/v4/core'
+import { uuidOf } from '../ids.ts'
 
 /** Postgres keeps no NUL in text, and half a surrogate pair is no character. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: NUL is what is looked for
@@ -34,8 +36,8 @@ export const text = (min: 0 | 1, max: number) =>
 export const pathId = (what: string) =>
   z
     .string()
-    // As MLflow's API writes it, without dashes.
-    .transform((id) => id.replace(/^(.{8})(\w{4})(\w{4})(\w{4})(\w{12})$/, '$1-$2-$3-$4-$5').toLowerCase())
+    // Without dashes, as MLflow's API writes it, it will do as well.
+    .transform((id) => uuidOf(id) ?? id)
     .pipe(z.guid({ error: `${what} not found` }))
     .openapi({ format: 'uuid', example: '01990d2c-7a2f-7c0e-b1a7-0c5f3e8a9b10' })
 

@@ -5,10 +5,10 @@ import { experimentLocation } from '../artifacts/location.ts'
 import { DELETE_TIMEOUT } from '../db/database.ts'
 import { type ExperimentRow, experiments as table } from '../db/schema.ts'
 import { UnitOfWork } from '../db/unit-of-work.ts'
-import { DEFAULT_EXPERIMENT, ExperimentRepository, type FoundExperiment } from '../experiments/repository.ts'
+import { ExperimentRepository, type FoundExperiment } from '../experiments/repository.ts'
 import { experimentComparison, experimentOrder } from '../experiments/search.ts'
 import type { AppContext, AppEnv } from '../http/context.ts'
-import { newId } from '../ids.ts'
+import { DEFAULT_EXPERIMENT, experimentId, experimentUuid, newId } from '../ids.ts'
 import { DatasetRepository } from '../runs/datasets.ts'
 import { RunRepository } from '../runs/repository.ts'
 import { readCursor } from '../search/cursor.ts'
@@ -25,7 +25,7 @@ import {
   MAX_EXPERIMENT_TAG_VALUE,
   MAX_KEY,
 } from './validation.ts'
-import { experimentId, experimentUuid, pairs } from './wire.ts'
+import { pairs } from './wire.ts'
 
 /** Whose experiments are that are made here: this API does not say. */
 const OWNER = 'mlflow'

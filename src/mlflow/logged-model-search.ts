@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { z } from 'zod'
 import type { AppContext } from '../http/context.ts'
+import { experimentUuid } from '../ids.ts'
 import { LoggedModelRepository } from '../models/repository.ts'
 import { hasMetricOf, modelComparison, modelOrder } from '../models/search.ts'
 import { comparisonsOf } from '../search/comparisons.ts'
@@ -13,7 +14,6 @@ import { experimentOf } from './experiments.ts'
 import { readToken, writeToken } from './logged-model-token.ts'
 import { loggedModel } from './logged-model-wire.ts'
 import { boolean, integer, list, maybe, message, text } from './message.ts'
-import { experimentUuid } from './wire.ts'
 
 const DEFAULT_PAGE = 100
 /** More may be asked for; no answer holds as many. */

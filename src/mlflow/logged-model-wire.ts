@@ -1,12 +1,14 @@
 /** How logged models, and the metrics that runs log of them, look to MLflow's clients. */
+
 import { modelLocation } from '../artifacts/location.ts'
+import { experimentId, hexId, uuidOf } from '../ids.ts'
 import { rawJson, wireValue } from '../metrics/wire.ts'
 import type { ModelMetric } from '../models/repository.ts'
 import type { LoggedModel, ModelStatus } from '../models/rows.ts'
 import { doesNotExist, invalidParameter, MlflowError } from './errors.ts'
 import type { Metric } from './points.ts'
 import { checkLength } from './validation.ts'
-import { experimentId, hexId, pairs, uuidOf } from './wire.ts'
+import { pairs } from './wire.ts'
 
 /** By their numbers. */
 export const WIRE_STATUSES = [

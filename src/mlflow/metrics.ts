@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { readChart } from '../charts/chart.ts'
 import type { AppContext, AppEnv } from '../http/context.ts'
 import { INT64_MAX, INT64_MIN } from '../http/schemas.ts'
+import { hexId, uuidOf } from '../ids.ts'
 import { toCall } from '../metrics/call.ts'
 import { comparePoints, type PlacedPoint, toStep } from '../metrics/columns.ts'
 import { doubleBits, doubleOf } from '../metrics/double.ts'
@@ -23,7 +24,7 @@ import { HINT, integer, maybe, message, requiredText, text } from './message.ts'
 import { checkBatch, type Metric, readMetric, readMetrics, readPairs } from './points.ts'
 import { noRun, ofRun, patch, runMustBeActive, runOf, tagPatch } from './runs.ts'
 import { checkParam, checkTag } from './validation.ts'
-import { hexId, jsonText, uuidOf } from './wire.ts'
+import { jsonText } from './wire.ts'
 
 /** How many points of a history come in one piece. In MLflow's order, by time; what needs more than one, by step. */
 const IN_ONE_PIECE = 100_000

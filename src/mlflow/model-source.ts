@@ -2,13 +2,14 @@
  * What the source of a model version may be, in MLflow's rules: a place in a store elsewhere; or what lies within the
  * artifacts of the run, or is the logged model, that the request names; or another version.
  */
+
+import { normalPath } from '../artifacts/path.ts'
+import { uuidOf } from '../ids.ts'
 import type { Inside, Origin } from '../registry/creation.ts'
 import { invalidParameter, type MlflowError } from './errors.ts'
 import { modelUuid } from './logged-model-wire.ts'
 import { checkAliasName, checkModelName, stageNamed, versionNumber } from './registry.ts'
 import { decodedWhole, hostOf, partsOf, splitUri } from './uri.ts'
-import { normalPath } from './validation.ts'
-import { uuidOf } from './wire.ts'
 
 /** Schemes that name a host, which MLflow's server would call. */
 const HOST_ADDRESSED = [

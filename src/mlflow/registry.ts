@@ -1,9 +1,10 @@
 /** What the routes of registered models and those of their versions share: wire format, validation, messages. */
 
+import { badPath, normalPath } from '../artifacts/path.ts'
 import { MODEL_STAGES } from '../db/schema.ts'
 import type { ModelRow, Stage, VersionRow } from '../registry/rows.ts'
 import { doesNotExist, invalidParameter, MlflowError } from './errors.ts'
-import { badPath, checkLength, checkName, invalidValue, length, MAX_KEY, normalPath } from './validation.ts'
+import { checkLength, checkName, invalidValue, length, MAX_KEY } from './validation.ts'
 import { pairs } from './wire.ts'
 
 const MAX_NAME = 256

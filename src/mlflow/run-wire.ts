@@ -1,9 +1,11 @@
 /** How a run looks to MLflow's clients. */
+
 import { runLocation } from '../artifacts/location.ts'
 import type { RunRow } from '../db/schema.ts'
+import { experimentId, hexId } from '../ids.ts'
 import { rawJson } from '../metrics/wire.ts'
 import type { FullRun, ListedRun } from '../runs/search.ts'
-import { experimentId, hexId, pairs } from './wire.ts'
+import { pairs } from './wire.ts'
 
 export const STATUSES = ['RUNNING', 'SCHEDULED', 'FINISHED', 'FAILED', 'KILLED'] as const
 export type Status = (typeof STATUSES)[number]

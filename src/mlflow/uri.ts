@@ -1,4 +1,5 @@
 /** URIs as MLflow's server takes them apart, which is as Python does it. */
+import { decodedOnce } from '../artifacts/path.ts'
 
 export interface Uri {
   /** In lower case; empty for a path. */
@@ -31,17 +32,8 @@ export const partsOf = (path: string) => path.split('/').filter((part) => part !
 export function decodedWhole(text: string): string {
   let decoded = text
   for (;;) {
-    const next = decoded.replace(/(?:%[0-9a-f]{2})+/gi, decodeBytes)
+    const next = decodedOnce(decoded)
     if (next === decoded) return decoded
     decoded = next
   }
-}
-
-/** As Python decodes: what is no UTF-8 becomes the replacement character. */
-function decodeBytes(escapes: string): string {
-  const bytes = escapes
-    .slice(1)
-    .split('%')
-    .map((pair) => Number.parseInt(pair, 16))
-  return new TextDecoder('utf-8', { fatal: false, ignoreBOM: true }).decode(new Uint8Array(bytes))
 }

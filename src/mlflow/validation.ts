@@ -1,6 +1,7 @@
 /** What MLflow's server accepts as names and values, and its words for what it does not. */
+import { badPath, normalPath } from '../artifacts/path.ts'
 import { invalidParameter } from './errors.ts'
-import { pythonJson, repr } from './wire.ts'
+import { pythonJson } from './wire.ts'
 
 export const MAX_KEY = 250
 export const MAX_PARAM_VALUE = 6_000
@@ -37,23 +38,8 @@ export function checkName(name: string, path: string) {
   }
 }
 
-export const badPath = (normal: string) =>
-  `Names may be treated as files in certain cases, and must not resolve to other names when treated as such. This name would resolve to ${repr(normal)}`
-
 export const invalidValue = (path: string, value: unknown, why: string) =>
   invalidParameter(`Invalid value ${pythonJson(value)} for parameter '${path}' supplied: ${why}`)
-
-/** A path without `.`, `..` and doubled slashes, as Python's posixpath.normpath() makes it. */
-export function normalPath(path: string): string {
-  const root = /^\/\/(?!\/)/.test(path) ? '//' : path.startsWith('/') ? '/' : ''
-  const parts: string[] = []
-  for (const part of path.split('/')) {
-    if (part === '' || part === '.') continue
-    if (part !== '..' || (root === '' && (parts.length === 0 || parts.at(-1) === '..'))) parts.push(part)
-    else parts.pop()
-  }
-  return root + parts.join('/') || '.'
-}
 
 /** The value that is kept of a param. */
 export function checkParam(key: string, value: string, path: string): string {

@@ -1,25 +1,8 @@
 /** How the things that both APIs show look to MLflow's clients. */
 
-import { DEFAULT_EXPERIMENT } from '../experiments/repository.ts'
 import type { AppContext } from '../http/context.ts'
 import type { Step } from '../metrics/columns.ts'
 import { rawJson } from '../metrics/wire.ts'
-
-/** A UUID as this wire has it: 32 hexadecimal digits. */
-export const hexId = (id: string) => id.replaceAll('-', '')
-
-/** The UUID that 32 hexadecimal digits, with dashes or without, stand for; else undefined. */
-export function uuidOf(text: string): string | undefined {
-  const digits = hexId(text).toLowerCase()
-  if (!/^[0-9a-f]{32}$/.test(digits)) return undefined
-  return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
-}
-
-/** An experiment's id on this wire, where the default experiment is "0". */
-export const experimentId = (id: string) => (id === DEFAULT_EXPERIMENT ? '0' : hexId(id))
-
-/** The UUID of an experiment by its id on this wire; undefined for what can be none. */
-export const experimentUuid = (text: string) => (text === '0' ? DEFAULT_EXPERIMENT : uuidOf(text))
 
 /** Tags, params: a list of pairs on this wire, an object everywhere else. */
 export const pairs = (named: Record<string, unknown>) =>
