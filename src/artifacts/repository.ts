@@ -1,7 +1,7 @@
 import { and, eq, isNull, type SQL, sql } from 'drizzle-orm'
 import type { Db } from '../db/database.ts'
+import { experimentId } from '../db/ids.ts'
 import { loggedModels, runs } from '../db/schema.ts'
-import { DEFAULT_EXPERIMENT } from '../ids.ts'
 import { ownUri } from './location.ts'
 
 /** All that lies below a prefix of the store and was there at a moment is to be removed. */
@@ -46,7 +46,7 @@ export class ArtifactRepository {
     return this.#remove(sql`
       select coalesce(
         ${own(sql`artifact_uri`, host)},
-        case when artifact_uri is null then ${hex(sql`experiment_id`)} || '/' || ${hex(sql`id`)} || '/artifacts' end
+        case when artifact_uri is null then ${experimentId(sql`experiment_id`)} || '/' || ${experimentId(sql`id`)} || '/artifacts' end
       ) as prefix
       from runs where id = ${id}::uuid`)
   }
@@ -57,7 +57,7 @@ export class ArtifactRepository {
    */
   removeOfExperiment(id: string, host: string) {
     return this.#remove(sql`
-      select ${hex(sql`id`)} as prefix from experiments where id = ${id}::uuid and artifact_location is null
+      select ${experimentId(sql`id`)} as prefix from experiments where id = ${id}::uuid and artifact_location is null
       union select ${own(sql`artifact_uri`, host)} from runs where experiment_id = ${id}::uuid
       union select ${own(sql`artifact_location`, host)} from logged_models where experiment_id = ${id}::uuid`)
   }
@@ -100,10 +100,6 @@ export const removalOf = ({ prefix, deleted }: RemovalRow): Removal => ({ prefix
 
 /** When a removal was made, which the driver would give in the session's time zone. */
 const milliseconds = sql`(extract(epoch from created_at) * 1000)::bigint`
-
-/** A UUID as our own locations have it. */
-const hex = (id: SQL) =>
-  sql`case when ${id} = ${DEFAULT_EXPERIMENT}::uuid then '0' else replace(${id}::text, '-', '') end`
 
 /** The path in a URI of our own store; null for any other. */
 const own = (uri: SQL, host: string) => sql`substring(${uri} from ${ownUri(host)}::text)`

@@ -1,5 +1,7 @@
 /** The fields of an experiment that filters and orders can name. */
+
 import { type SQL, sql } from 'drizzle-orm'
+import { experimentId } from '../db/ids.ts'
 import { experiments } from '../db/schema.ts'
 import { type Comparator, type Comparison, FilterError, type Order } from '../search/filter.ts'
 import { compareNumber, comparesNumbers, compareText, type OrderKey } from '../search/sql.ts'
@@ -10,10 +12,6 @@ const ID_COMPARATORS = ['=', '!=', 'IN', 'NOT IN'] as const
 const TAG_COMPARATORS = [...TEXT_COMPARATORS, 'IS NULL', 'IS NOT NULL'] as const
 
 const moment = (column: SQL) => sql`(extract(epoch from ${column}) * 1000)::double precision`
-
-/** The id as MLflow's API has it. */
-const wireId = sql`case ${experiments.id}::text when '00000000-0000-0000-0000-000000000000' then '0'
-  else replace(${experiments.id}::text, '-', '') end`
 
 /** The condition that a comparison puts on a row of `experiments`. */
 export function experimentComparison(text: string): (comparison: Comparison) => SQL {
@@ -54,7 +52,11 @@ export function experimentComparison(text: string): (comparison: Comparison) => 
     if (field.key === 'name' || field.key === 'experiment_id') {
       const isName = field.key === 'name'
       check(isName ? 'string attribute' : 'experiment_id', isName ? TEXT_COMPARATORS : ID_COMPARATORS)
-      return compareText(isName ? sql`${experiments.name}` : sql`(${wireId})`, comparator, texts())
+      return compareText(
+        isName ? sql`${experiments.name}` : experimentId(experiments.id),
+        comparator,
+        texts(),
+      )
     }
     if (value.type !== 'number') {
       throw fault(`Expected numeric value type for numeric attribute: ${field.key}. Found ${value.text}`)

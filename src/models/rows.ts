@@ -1,5 +1,7 @@
 /** How logged models are read: each as one JSON value. */
+
 import { type SQL, sql } from 'drizzle-orm'
+import { experimentId, hexId } from '../db/ids.ts'
 import type { LOGGED_MODEL_STATUSES } from '../db/schema.ts'
 
 export type ModelStatus = (typeof LOGGED_MODEL_STATUSES)[number]
@@ -40,9 +42,7 @@ const milliseconds = (column: SQL) => sql`(extract(epoch from ${column}) * 1000)
 /** Where the artifacts of `logged_models as m` lie, as `modelLocation` has it. */
 export const MODEL_LOCATION = sql`coalesce(
   m.artifact_location,
-  'mlflow-artifacts:/' || case m.experiment_id::text when '00000000-0000-0000-0000-000000000000' then '0'
-    else replace(m.experiment_id::text, '-', '') end
-    || '/models/m-' || replace(m.id::text, '-', '') || '/artifacts'
+  'mlflow-artifacts:/' || ${experimentId(sql`m.experiment_id`)} || '/models/m-' || ${hexId(sql`m.id`)} || '/artifacts'
 )`
 
 /** A row of `logged_models as m`. */

@@ -1,5 +1,7 @@
 /** The fields of logged models that filters and orders can name. */
+
 import { type SQL, sql } from 'drizzle-orm'
+import { experimentId, hexId } from '../db/ids.ts'
 import { LOGGED_MODEL_STATUSES } from '../db/schema.ts'
 import { type Comparator, type Comparison, type Field, FilterError, type Value } from '../search/filter.ts'
 import { compareNumber, comparesNumbers, compareText, type OrderKey } from '../search/sql.ts'
@@ -13,9 +15,8 @@ const ENTITIES = ['attributes', 'metrics', 'params', 'tags'] as const
 /** Attributes of `logged_models as m` that are text. */
 const TEXTS: Record<string, SQL | undefined> = {
   name: sql`m.name`,
-  model_id: sql`('m-' || replace(m.id::text, '-', ''))`,
-  experiment_id: sql`(case m.experiment_id::text when '00000000-0000-0000-0000-000000000000' then '0'
-    else replace(m.experiment_id::text, '-', '') end)`,
+  model_id: sql`('m-' || ${hexId(sql`m.id`)})`,
+  experiment_id: experimentId(sql`m.experiment_id`),
   artifact_location: MODEL_LOCATION,
   lifecycle_stage: sql`(case when m.deleted_at is null then 'active' else 'deleted' end)`,
   model_type: sql`coalesce(m.model_type, '')`,
@@ -64,7 +65,7 @@ export function modelComparison(text: string, datasets: DatasetName[]): (compari
         field.at,
       )
     }
-    const moment = entity === 'attributes' ? MOMENTS[field.key] : undefined
+    const moment = entity === 'attributes' ? of(MOMENTS, field.key) : undefined
     if (entity === 'metrics' || moment !== undefined) {
       check(NUMBER_COMPARATORS)
       if (value.type !== 'number' || !comparesNumbers(comparator)) {
@@ -78,7 +79,7 @@ export function modelComparison(text: string, datasets: DatasetName[]): (compari
     if (entity !== 'attributes') {
       return compareText(sql`(m.${sql.raw(entity)} ->> ${field.key}::text)`, comparator, textsOf(value))
     }
-    const held = TEXTS[field.key]
+    const held = of(TEXTS, field.key)
     if (held === undefined) throw fault(`Invalid attribute key '${field.key}' specified`, field.at)
     return compareText(held, comparator, field.key === 'status' ? statusesOf(value) : textsOf(value))
   }
@@ -179,3 +180,7 @@ const latestMetric = (alias: SQL, name: string, dataset: DatasetName): SQL => sq
     where metric.model_id = m.id and metric.name = ${name} and ${isOf(dataset)}
     order by metric.time desc, metric.step desc, metric.run_id limit 1
   ) as ${alias} on true`
+
+/** What a field is named, unless it is what every object has. */
+const of = (fields: Record<string, SQL | undefined>, key: string): SQL | undefined =>
+  Object.hasOwn(fields, key) ? fields[key] : undefined

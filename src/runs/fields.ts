@@ -1,5 +1,7 @@
 /** The fields of a run that filters and orders can name, under MLflow's names and those of the native API. */
+
 import { type SQL, sql } from 'drizzle-orm'
+import { experimentId, hexId } from '../db/ids.ts'
 import { runs } from '../db/schema.ts'
 import { epochMilliseconds } from '../http/schemas.ts'
 import { type Comparator, type Comparison, type Field, FilterError, type Order } from '../search/filter.ts'
@@ -14,13 +16,11 @@ export interface RunWords {
 
 /** A run's status in MLflow's words, and its id in MLflow's form. */
 export const MLFLOW_WORDS: RunWords = {
-  id: sql`replace(${runs.id}::text, '-', '')`,
+  id: hexId(runs.id),
   status: sql`case ${runs.status} when 'completed' then 'FINISHED' else upper(${runs.status}) end`,
   artifactUri: sql`coalesce(
     ${runs.artifactUri},
-    'mlflow-artifacts:/' || case ${runs.experimentId}::text when '00000000-0000-0000-0000-000000000000' then '0'
-      else replace(${runs.experimentId}::text, '-', '') end
-      || '/' || replace(${runs.id}::text, '-', '') || '/artifacts'
+    'mlflow-artifacts:/' || ${experimentId(runs.experimentId)} || '/' || ${hexId(runs.id)} || '/artifacts'
   )`,
 }
 
@@ -146,7 +146,7 @@ function tagValue(key: string): SQL {
   if (key === RUN_NAME) return sql`${runs.name}`
   const held = sql`${runs.tags} ->> ${key}::text`
   if (key !== PARENT_RUN) return sql`(${held})`
-  return sql`coalesce(${held}, replace(${runs.parentRunId}::text, '-', ''))`
+  return sql`coalesce(${held}, ${hexId(runs.parentRunId)})`
 }
 
 /** The condition that a comparison puts on a row of `runs`; null where nothing is there to compare. */
