@@ -34,12 +34,6 @@ export const integer = whole.transform(Number)
 /** Epoch milliseconds. */
 export const milliseconds = integer
 
-/** A double; text where JSON has no number for it. */
-export const double = z
-  .union([z.number(), z.string()])
-  .refine((value) => /^(NaN|-?Infinity|-?\d[\d.]*([eE][-+]?\d+)?)$/.test(String(value)))
-  .transform(Number)
-
 /** A boolean; in a query it is text. */
 export const boolean = z
   .union([z.boolean(), z.enum(['true', 'false', 'True', 'False'])])

@@ -129,10 +129,13 @@ function checkCount(what: string, limit: number, count: number) {
 
 function readValue(value: unknown): number | undefined {
   if (typeof value === 'number') return value
-  if (typeof value !== 'string' || !/^(NaN|-?Infinity|-?\d[\d.]*([eE][-+]?\d+)?)$/.test(value))
-    return undefined
-  const number = Number(value)
-  return Number.isNaN(number) && value !== 'NaN' ? undefined : number
+  if (typeof value !== 'string') return undefined
+  // As Python reads them, in any case.
+  if (/^nan$/i.test(value)) return Number.NaN
+  const infinite = /^(-?)inf(inity)?$/i.exec(value)
+  if (infinite) return infinite[1] ? -Infinity : Infinity
+  const number = /^-?\d[\d.]*(e[-+]?\d+)?$/i.test(value) ? Number(value) : Number.NaN
+  return Number.isNaN(number) ? undefined : number
 }
 
 /** A float as Python writes it. */

@@ -43,6 +43,9 @@ describe('log-metric', () => {
       ['NaN', 'NaN'],
       ['Infinity', 'Infinity'],
       ['-Infinity', '-Infinity'],
+      ['nan', 'NaN'],
+      ['INF', 'Infinity'],
+      ['-inf', '-Infinity'],
       [-0.1, -0.1],
     ]
     for (const [step, [value]] of values.entries()) {

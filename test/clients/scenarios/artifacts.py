@@ -289,7 +289,8 @@ def escapes(t):
         t.record(
             f"PUT within a run {path}", t.answer(raw(t, "PUT", f"{ARTIFACTS}/{place}/{path}", data=b"x"))
         )
-    t.record("still there", tree(t.client, run_id))
+    # A name with a backslash is one of a file on Linux.
+    t.record("still there", {name: [is_dir, size] for name, is_dir, size in tree(t.client, run_id)})
 
 
 @scenario("get-artifact and upload-artifact do as MLflow's own page expects")
@@ -367,8 +368,6 @@ def plain_http(t):
     t.http("folder", "GET", f"{ARTIFACTS}/{place}/deep")
     t.http("put nothing", "PUT", f"{ARTIFACTS}/{place}/empty.bin", data=b"")
     t.record("tree", tree(t.client, run_id))
-    t.http("over a folder", "PUT", f"{ARTIFACTS}/{place}/deep", data=b"x")
-    t.http("below a file", "PUT", f"{ARTIFACTS}/{place}/empty.bin/x.bin", data=b"x")
     t.http("delete", "DELETE", url)
     t.http("delete again", "DELETE", url)
     t.record("after", tree(t.client, run_id))
@@ -376,6 +375,13 @@ def plain_http(t):
     t.http("put in chunks", "PUT", f"{ARTIFACTS}/{place}/chunks.bin", data=chunks)
     t.record("read back", len(t.send("GET", f"{ARTIFACTS}/{place}/chunks.bin").content))
     t.http("through ajax-api", "GET", f"/ajax-api/2.0/mlflow-artifacts/artifacts/{place}/chunks.bin")
+    other = t.run(t.experiment("other"))
+    t.client.log_text(other, "file", "file.txt")
+    t.client.log_text(other, "within", "folder/within.txt")
+    place = t.client.get_run(other).info.artifact_uri.removeprefix("mlflow-artifacts:/")
+    t.http("over a folder", "PUT", f"{ARTIFACTS}/{place}/folder", data=b"x")
+    t.http("below a file", "PUT", f"{ARTIFACTS}/{place}/file.txt/x.bin", data=b"x")
+    t.record("both", sorted([name, is_dir] for name, is_dir, _ in tree(t.client, other)))
 
 
 @scenario("where files cannot be sent in parts, the server says so")
