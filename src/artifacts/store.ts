@@ -13,6 +13,9 @@ const MAX_PUT = 5 * 1024 ** 3 - 5 * 1024 ** 2
  */
 const PART = 8 * 1024 ** 2
 
+/** As much is read of such an upload before memory is taken for a whole part: MLflow's client sends empty files so. */
+const SMALL = 256 * 1024
+
 /** How many entries of one folder are listed: they are sorted in memory, of which a Worker has 128 MB. */
 const MAX_LISTED = 100_000
 
@@ -144,7 +147,12 @@ export class ArtifactStore {
 
   async #putParts(key: string, body: ReadableStream<Uint8Array>): Promise<void> {
     const reader = body.getReader({ mode: 'byob' })
-    const first = await asked(fill(reader, new Uint8Array(PART)))
+    const head = await asked(fill(reader, new Uint8Array(SMALL)))
+    if (head.byteLength < SMALL) return this.putBytes(key, head)
+    const part = new Uint8Array(PART)
+    part.set(head)
+    const rest = await asked(fill(reader, part.subarray(SMALL)))
+    const first = new Uint8Array(rest.buffer, 0, SMALL + rest.byteLength)
     if (first.byteLength < PART) return this.putBytes(key, first)
     const upload = await asked(this.#bucket.createMultipartUpload(key))
     try {

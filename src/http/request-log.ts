@@ -1,5 +1,5 @@
 import { createMiddleware } from 'hono/factory'
-import { routePath } from 'hono/route'
+import { matchedRoutes } from 'hono/route'
 import { Database } from '../db/database.ts'
 import type { AppEnv } from './context.ts'
 import { log } from './log.ts'
@@ -26,7 +26,8 @@ export const requestLog = createMiddleware<AppEnv>(async (c, next) => {
     log('info', {
       request_id: c.get('requestId'),
       method: c.req.method,
-      route: routePath(c, -1),
+      // What takes any method is a middleware, or says that there is nothing.
+      route: matchedRoutes(c).findLast(({ method }) => method !== 'ALL')?.path ?? '*',
       status: c.res.status,
       ...figures(),
     })

@@ -142,9 +142,10 @@ function listed(entries: Entry[], folder: string) {
 
 async function readUpload(request: Request): Promise<Uint8Array> {
   const tooLarge = () => invalidParameter('Artifact size is too large. Max size is 10MB.')
-  if ((knownLength(request) ?? 0) > MAX_UPLOAD) throw tooLarge()
+  const length = knownLength(request) ?? MAX_UPLOAD
+  if (length > MAX_UPLOAD) throw tooLarge()
   const reader = bodyOf(request).getReader({ mode: 'byob' })
-  const bytes = await fill(reader, new Uint8Array(MAX_UPLOAD + 1))
+  const bytes = await fill(reader, new Uint8Array(length + 1))
   if (bytes.byteLength > MAX_UPLOAD) {
     await reader.cancel()
     throw tooLarge()

@@ -40,9 +40,13 @@ describe('one request', () => {
     const lines = logLines()
     await tracker.get('/runs/01990d2c-7a2f-7c0e-b1a7-0c5f3e8a9b10/metrics/secret-name')
     await tracker.get('/health')
+    await tracker.get('/api/2.0/mlflow/runs/get?run_id=x')
+    await tracker.get('/api/2.0/mlflow/nothing')
     expect(lines).toMatchObject([
       { route: '/runs/:id/metrics/:name', status: 404, db_trips: 1 },
       { route: '/health', status: 200, db_trips: 0 },
+      { route: '/api/2.0/mlflow/runs/get', status: 404, db_trips: 0 },
+      { route: '*', status: 404, db_trips: 0 },
     ])
   })
 

@@ -58,7 +58,13 @@ export class Mlflow {
     const { url: store, pool } = await createDatabase(bench, postgres, 'mlflow')
     const port = await freePort()
     const url = `http://127.0.0.1:${port}`
-    const options = ['--host=127.0.0.1', `--port=${port}`, '--workers=4', `--default-artifact-root=${folder}`]
+    const options = [
+      '--host=127.0.0.1',
+      `--port=${port}`,
+      '--workers=4',
+      `--default-artifact-root=${folder}`,
+      `--artifacts-destination=${path.join(folder, 'artifacts')}`,
+    ]
     await startServer(bench, {
       name: 'mlflow',
       command: [path.join(VENV, 'bin/mlflow'), 'server', ...options],

@@ -105,6 +105,9 @@ const GOALS: [target: number, result: string, rival: Rival][] = [
   [5, "history of 100,000 points in MLflow's Python client", 'mlflow'],
   [20, "history of 100,000 points in MLflow's Python client: CPU of the server", 'mlflow'],
   [10, "MLflow's runs/search, a page out of 2,000 runs", 'mlflow'],
+  [1, 'artifact upload, 1 GiB', 'mlflow'],
+  [1, 'artifact download, 1 GiB', 'mlflow'],
+  [1, 'artifact upload, 1 GiB: peak memory of the server', 'mlflow'],
   [10, "MLflow's runs/search, a page out of 2,000 runs: p95", 'mlflow'],
   // At most twice the time.
   [0.5, "MLflow's runs/search, a page out of 100,000 runs", 'few'],

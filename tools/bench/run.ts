@@ -12,6 +12,7 @@ import { Sentence } from '../local/sentence.ts'
 import { Bench, type Row } from './bench.ts'
 import { cpuOfOthers } from './cpu.ts'
 import { circumstances, cpuTable, goalTable, outcomes, type Report, resultTable, summary } from './report.ts'
+import { artifacts } from './rows/artifacts.ts'
 import { chart } from './rows/chart.ts'
 import { columnar } from './rows/columnar.ts'
 import { depth } from './rows/depth.ts'
@@ -22,7 +23,20 @@ import { ingest, single } from './rows/ingest.ts'
 import { history, runs } from './rows/reads.ts'
 import { search } from './rows/search.ts'
 
-const ROWS: Row[] = [ingest, single, columnar, chart, history, runs, door, disk, growth, depth, search]
+const ROWS: Row[] = [
+  ingest,
+  single,
+  columnar,
+  chart,
+  history,
+  runs,
+  door,
+  artifacts,
+  disk,
+  growth,
+  depth,
+  search,
+]
 
 const { values: options } = parseArgs({
   options: {
