@@ -11,6 +11,7 @@ import { loggedModelRoutes } from './logged-models.ts'
 import { metricRoutes } from './metrics.ts'
 import { modelVersionRoutes } from './model-versions.ts'
 import { registeredModelRoutes } from './registered-models.ts'
+import { runInputRoutes } from './run-inputs.ts'
 import { runRoutes } from './runs.ts'
 
 /** The MLflow whose API this is; its clients ask for it. */
@@ -23,6 +24,7 @@ const NOT_SERVED =
 const api = new Hono<AppEnv>()
   .route('/', experimentRoutes)
   .route('/', runRoutes)
+  .route('/', runInputRoutes)
   .route('/', metricRoutes)
   .route('/', loggedModelRoutes)
   .route('/', registeredModelRoutes)

@@ -6,7 +6,6 @@ import { ExperimentRepository } from '../experiments/repository.ts'
 import type { AppContext, AppEnv } from '../http/context.ts'
 import { EARLIEST, LATEST, MAX_NAMED_BYTES } from '../http/schemas.ts'
 import { DEFAULT_EXPERIMENT, newId, uuidOf } from '../ids.ts'
-import { DatasetRepository } from '../runs/datasets.ts'
 import { MLFLOW_WORDS } from '../runs/fields.ts'
 import { type ChangedParam, type RunPatch, RunRepository } from '../runs/repository.ts'
 import { fullRun, listedRun, searchRuns } from '../runs/search.ts'
@@ -15,30 +14,14 @@ import { parseFilter, parseOrder } from '../search/filter.ts'
 import { pageOf } from '../search/page.ts'
 import { doesNotExist, invalidParameter } from './errors.ts'
 import { experimentOf, experimentsOf, mustBeActive, noExperiment, workOn } from './experiments.ts'
-import {
-  int64Field,
-  integer,
-  list,
-  maybe,
-  message,
-  milliseconds,
-  pair,
-  requiredText,
-  text,
-} from './message.ts'
+import { integer, list, maybe, message, milliseconds, pair, requiredText, text } from './message.ts'
 import { randomName } from './names.ts'
 import { checkMaxResults, checkOrder, MAX_RESULTS, VIEW_TYPES } from './paging.ts'
 import { newRun, PARENT_RUN, RUN_NAME, run, runInfo, STATUSES, statusOf } from './run-wire.ts'
-import { checkDataset, checkLength, checkParam, checkTag } from './validation.ts'
+import { checkLength, checkParam, checkTag } from './validation.ts'
 import { jsonText, pythonRepr } from './wire.ts'
 
 const DEFAULT_PAGE = 1_000
-
-/** The id of a logged model, as a run refers to it. */
-const modelId = z
-  .string()
-  .min(1)
-  .refine((id) => id.length <= 256, "'model_id' exceeds the maximum length of 256 characters.")
 
 /** A message about a run, whose id old clients call `run_uuid`. */
 export const ofRun = <S extends z.ZodRawShape>(shape: S) =>
@@ -191,81 +174,6 @@ export const runRoutes = new Hono<AppEnv>()
     if (deleted.result.length === 0) throw doesNotExist(`No tag with name: ${key} in run with id ${id}`)
     return c.json({})
   })
-  .post('/runs/log-inputs', async (c) => {
-    const body = await message(
-      c,
-      ofRun({
-        datasets: list(
-          z.object({
-            tags: list(pair),
-            dataset: z.object({
-              name: text,
-              digest: text,
-              source_type: text,
-              source: text,
-              schema: text,
-              profile: text,
-            }),
-          }),
-        ),
-        models: list(z.object({ model_id: modelId })),
-      }),
-    )
-    const uuid = runOf(body.run_id)
-    const inputs = body.datasets.map(({ dataset, tags }) => ({ ...checkDataset(dataset, tags), tags }))
-    const datasets = new DatasetRepository(c.var.db.http)
-    const work = workOn(c)
-    const state = work.add(new RunRepository(c.var.db.http).check(uuid, {}))
-    if (inputs.length > 0) {
-      work.add(datasets.insert(uuid, inputs))
-      work.add(datasets.use(uuid, inputs))
-    }
-    if (body.models.length > 0) {
-      work.add(
-        datasets.addModels(
-          uuid,
-          'input',
-          body.models.map(({ model_id }) => ({ modelId: model_id, step: null })),
-        ),
-      )
-    }
-    await work.commit()
-    checkState(body.run_id, state.result[0])
-    return c.json({})
-  })
-  .post('/runs/outputs', async (c) => {
-    const body = await message(
-      c,
-      ofRun({
-        models: z.array(z.object({ model_id: modelId, step: maybe(int64Field) })),
-      }),
-    )
-    const uuid = runOf(body.run_id)
-    const work = workOn(c)
-    const state = work.add(new RunRepository(c.var.db.http).check(uuid, {}))
-    work.add(
-      new DatasetRepository(c.var.db.http).addModels(
-        uuid,
-        'output',
-        body.models.map(({ model_id, step = 0 }) => ({ modelId: model_id, step: String(step) })),
-      ),
-    )
-    await work.commit()
-    checkState(body.run_id, state.result[0])
-    return c.json({})
-  })
-  .post('/runs/log-model', async (c) => {
-    const { run_id: id, model_json: json } = await message(c, ofRun({ model_json: requiredText }))
-    const model = modelOf(json)
-    const uuid = runOf(id)
-    const runs = new RunRepository(c.var.db.http)
-    const work = workOn(c)
-    const state = work.add(runs.check(uuid, {}))
-    work.add(runs.appendToTag(uuid, 'mlflow.log-model.history', model))
-    await work.commit({ repeatable: false })
-    checkState(id, state.result[0])
-    return c.json({})
-  })
   .post('/runs/search', async (c) => {
     const body = await message(
       c,
@@ -361,7 +269,7 @@ function checkNamed(tags: Record<string, string>) {
 }
 
 /** @throws MlflowError when nothing can be logged to a run */
-function checkState(id: string, state: { deleted: boolean } | undefined) {
+export function checkState(id: string, state: { deleted: boolean } | undefined) {
   if (!state) throw noRun(id)
   if (state.deleted) throw runMustBeActive(id)
 }
@@ -395,24 +303,4 @@ async function setDeleted(c: AppContext, id: string, deleted: boolean) {
 export function checkTime(time: number, name: string): number {
   if (time >= EARLIEST && time <= LATEST) return time
   throw invalidParameter(`Invalid value ${time} for parameter '${name}' supplied: must be epoch milliseconds`)
-}
-
-/** What a run remembers of a model that was logged the way MLflow 2 did it. */
-function modelOf(json: string): Record<string, unknown> {
-  let model: Record<string, unknown>
-  try {
-    model = z.record(z.string(), z.unknown()).parse(JSON.parse(json))
-  } catch {
-    throw invalidParameter(`Malformed model info. \n ${json} \n is not a valid JSON.`)
-  }
-  const missing = ['artifact_path', 'flavors', 'utc_time_created', 'run_id'].filter(
-    (name) => !(name in model),
-  )
-  if (missing.length > 0) {
-    throw invalidParameter(
-      `Model json is missing mandatory fields: {${missing.map((name) => `'${name}'`).join(', ')}}`,
-    )
-  }
-  const kept = ['run_id', 'utc_time_created', 'artifact_path', 'model_uuid', 'flavors']
-  return Object.fromEntries(Object.entries(model).filter(([name]) => kept.includes(name)))
 }
