@@ -118,7 +118,8 @@ function parseLine(line: string, i: number): unknown {
   }
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
+/** Whether a JSON value is an object. */
+export const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 const isSpecial = (value: unknown) => value === 'NaN' || value === 'Infinity' || value === '-Infinity'

@@ -17,7 +17,7 @@ import { pageOf } from '../search/page.ts'
 import { condition } from '../search/sql.ts'
 import { alreadyExists, doesNotExist, invalidParameter, MlflowError } from './errors.ts'
 import { integer, list, maybe, message, pair, requiredText, text } from './message.ts'
-import { checkMaxResults, checkOrder, VIEW_TYPES } from './paging.ts'
+import { checkMaxResults, checkOrder, viewType } from './paging.ts'
 import {
   checkLength,
   checkName,
@@ -231,7 +231,7 @@ async function search(c: AppContext) {
   const body = await message(
     c,
     z.object({
-      view_type: maybe(z.union([z.enum(VIEW_TYPES), integer])),
+      view_type: maybe(viewType),
       max_results: maybe(integer),
       order_by: list(z.string()),
       filter: text,
@@ -245,7 +245,7 @@ async function search(c: AppContext) {
   checkOrder(body.order_by)
   const order = experimentOrder(body.order_by.map(parseOrder), body.order_by)
   const after = body.page_token ? readCursor(body.page_token, order) : undefined
-  const stage = typeof body.view_type === 'number' ? VIEW_TYPES[body.view_type - 1] : body.view_type
+  const stage = body.view_type
   const conditions: SQL[] = [
     ...(stage === 'ALL'
       ? []

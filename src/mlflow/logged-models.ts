@@ -1,5 +1,6 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
+import { UnitOfWork } from '../db/unit-of-work.ts'
 import { ExperimentRepository } from '../experiments/repository.ts'
 import type { AppContext, AppEnv } from '../http/context.ts'
 import { newId } from '../ids.ts'
@@ -110,7 +111,7 @@ export const loggedModelRoutes = new Hono<AppEnv>()
     const { model_id: id, key } = c.req.param()
     const models = modelsOf(c)
     const uuid = modelOf(id)
-    const work = workOn(c)
+    const work = new UnitOfWork(c.var.db)
     const deleted = work.add(models.deleteTag(uuid, key))
     const found = work.add(models.exists(uuid))
     await work.commit({ repeatable: false })
@@ -129,7 +130,7 @@ export const loggedModelRoutes = new Hono<AppEnv>()
     const params = readParams(body.params)
     const models = modelsOf(c)
     const uuid = modelOf(id)
-    const work = workOn(c)
+    const work = new UnitOfWork(c.var.db)
     const held = work.add(models.changedParams(uuid, params))
     work.add(models.setParams(uuid, params))
     await work.commit()

@@ -1,6 +1,7 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
 import { readChart } from '../charts/chart.ts'
+import { UnitOfWork } from '../db/unit-of-work.ts'
 import type { AppContext, AppEnv } from '../http/context.ts'
 import { INT64_MAX, INT64_MIN } from '../http/schemas.ts'
 import { hexId, uuidOf } from '../ids.ts'
@@ -18,11 +19,10 @@ import { LoggedModelRepository } from '../models/repository.ts'
 import { allowed, type RunPatch } from '../runs/repository.ts'
 import { readCursor, writeCursor } from '../search/cursor.ts'
 import { invalidParameter } from './errors.ts'
-import { workOn } from './experiments.ts'
 import { modelMetrics } from './logged-model-wire.ts'
 import { HINT, integer, maybe, message, requiredText, text } from './message.ts'
 import { checkBatch, type Metric, readMetric, readMetrics, readPairs } from './points.ts'
-import { noRun, ofRun, patch, runMustBeActive, runOf, tagPatch } from './runs.ts'
+import { checkState, ofRun, patch, runOf, tagPatch } from './runs.ts'
 import { checkParam, checkTag } from './validation.ts'
 import { jsonText } from './wire.ts'
 
@@ -315,11 +315,11 @@ async function logMetrics(c: AppContext, id: string, logged: Metric[], change: R
   const ofModels = modelMetrics(logged)
   if (Object.keys(change).length === 0 && ofModels.length === 0) {
     const { rows } = await c.var.db.single(metrics.log(run, call))
-    checkLogged(id, rows[0])
+    checkState(id, rows[0])
     sealDue(c, rows[0]?.logged?.[1])
     return
   }
-  const work = workOn(c)
+  const work = new UnitOfWork(c.var.db)
   const patched = patch(c, id, change, work, true)
   const stored = work.add(metrics.log(run, call, allowed(change)))
   if (ofModels.length > 0) {
@@ -327,11 +327,6 @@ async function logMetrics(c: AppContext, id: string, logged: Metric[], change: R
   }
   await work.commit()
   patched.check()
-  checkLogged(id, stored.result.rows[0])
+  checkState(id, stored.result.rows[0])
   sealDue(c, stored.result.rows[0]?.logged?.[1])
-}
-
-function checkLogged(id: string, row: { deleted: boolean } | undefined) {
-  if (!row) throw noRun(id)
-  if (row.deleted) throw runMustBeActive(id)
 }

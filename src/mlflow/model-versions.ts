@@ -10,9 +10,17 @@ import { readCursor } from '../search/cursor.ts'
 import { parseFilter, parseOrder } from '../search/filter.ts'
 import { pageOf } from '../search/page.ts'
 import { invalidParameter } from './errors.ts'
-import { boolean, integer, list, maybe, message, requiredText, text } from './message.ts'
+import { boolean, maybe, message, requiredText, text } from './message.ts'
 import { readNewVersion, refusal } from './model-version-creation.ts'
-import { checkModelName, checkTag, modelVersion, noVersion, stageNamed, versionNumber } from './registry.ts'
+import {
+  checkModelName,
+  checkTag,
+  modelVersion,
+  noVersion,
+  searchMessage,
+  stageNamed,
+  versionNumber,
+} from './registry.ts'
 import { checkName } from './validation.ts'
 
 const MAX_PAGE = 200_000
@@ -103,16 +111,7 @@ export const modelVersionRoutes = new Hono<AppEnv>()
     return c.json({ artifact_uri: row.location ?? '' })
   })
   .get('/model-versions/search', async (c) => {
-    const body = await message(
-      c,
-      z.object({
-        filter: text,
-        max_results: maybe(integer.refine((value) => value <= MAX_PAGE)),
-        order_by: list(z.string()),
-        page_token: text,
-      }),
-      ['order_by'],
-    )
+    const body = await message(c, searchMessage(MAX_PAGE), ['order_by'])
     const limit = body.max_results ?? MAX_PAGE
     if (limit < 1) {
       throw invalidParameter(`Invalid value for max_results. It must be a positive integer, but got ${limit}`)

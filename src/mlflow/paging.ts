@@ -1,8 +1,14 @@
 /** What the searches of this API share. */
+import { z } from 'zod'
 import { invalidParameter } from './errors.ts'
+import { integer } from './message.ts'
 
-/** Which of what can be in the trash is looked at; on the wire also as 1, 2, 3. */
-export const VIEW_TYPES = ['ACTIVE_ONLY', 'DELETED_ONLY', 'ALL'] as const
+const VIEW_TYPES = ['ACTIVE_ONLY', 'DELETED_ONLY', 'ALL'] as const
+
+/** Which of what can be in the trash is looked at, by name or as 1, 2, 3; undefined for another number. */
+export const viewType = z
+  .union([z.enum(VIEW_TYPES), integer])
+  .transform((view) => (typeof view === 'number' ? VIEW_TYPES[view - 1] : view))
 
 export const MAX_RESULTS = 50_000
 

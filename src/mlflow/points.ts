@@ -3,7 +3,7 @@
  * a thousand of them.
  */
 import { EARLIEST, LATEST, NAME_LENGTH } from '../http/schemas.ts'
-import { type NamedPoint, readStep } from '../metrics/points.ts'
+import { isObject, type NamedPoint, readStep } from '../metrics/points.ts'
 import { invalidParameter } from './errors.ts'
 import { HINT } from './message.ts'
 import { checkLength, checkName, invalidValue } from './validation.ts'
@@ -19,9 +19,6 @@ export interface Pair {
   key: string
   value: string
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 const isMissing = (value: unknown) => value === undefined || value === null || value === ''
 

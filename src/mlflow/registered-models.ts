@@ -12,7 +12,7 @@ import { readCursor } from '../search/cursor.ts'
 import { parseFilter, parseOrder } from '../search/filter.ts'
 import { pageOf } from '../search/page.ts'
 import { alreadyExists, doesNotExist, invalidParameter } from './errors.ts'
-import { integer, list, maybe, message, pair, requiredText, text } from './message.ts'
+import { list, message, pair, requiredText, text } from './message.ts'
 import {
   checkAliasName,
   checkModelName,
@@ -25,6 +25,7 @@ import {
   PROMPT,
   readTags,
   registeredModel,
+  searchMessage,
   stageNamed,
   versionNumber,
 } from './registry.ts'
@@ -104,16 +105,7 @@ export const registeredModelRoutes = new Hono<AppEnv>()
     return c.json({})
   })
   .get('/registered-models/search', async (c) => {
-    const body = await message(
-      c,
-      z.object({
-        filter: text,
-        max_results: maybe(integer.refine((value) => value <= MAX_PAGE)),
-        order_by: list(z.string()),
-        page_token: text,
-      }),
-      ['order_by'],
-    )
+    const body = await message(c, searchMessage(MAX_PAGE), ['order_by'])
     const limit = body.max_results ?? DEFAULT_PAGE
     const filterText = body.filter ?? ''
     const conditions = modelConditions(parseFilter(filterText), filterText)

@@ -1,11 +1,22 @@
 /** What the routes of registered models and those of their versions share: wire format, validation, messages. */
 
+import { z } from 'zod'
 import { badPath, normalPath } from '../artifacts/path.ts'
 import { MODEL_STAGES } from '../db/schema.ts'
 import type { ModelRow, Stage, VersionRow } from '../registry/rows.ts'
 import { doesNotExist, invalidParameter, MlflowError } from './errors.ts'
+import { integer, list, maybe, text } from './message.ts'
 import { checkLength, checkName, invalidValue, length, MAX_KEY } from './validation.ts'
 import { pairs } from './wire.ts'
+
+/** The message of a search, whose pages have at most so many rows. */
+export const searchMessage = (maxPage: number) =>
+  z.object({
+    filter: text,
+    max_results: maybe(integer.refine((value) => value <= maxPage)),
+    order_by: list(z.string()),
+    page_token: text,
+  })
 
 const MAX_NAME = 256
 const MAX_ALIAS = 255

@@ -1,11 +1,11 @@
 /** What goes into a run and what comes out of it, beside params and metrics. */
 import { Hono } from 'hono'
 import { z } from 'zod'
+import { UnitOfWork } from '../db/unit-of-work.ts'
 import type { AppEnv } from '../http/context.ts'
 import { DatasetRepository } from '../runs/datasets.ts'
 import { RunRepository } from '../runs/repository.ts'
 import { invalidParameter } from './errors.ts'
-import { workOn } from './experiments.ts'
 import { int64Field, list, maybe, message, pair, requiredText, text } from './message.ts'
 import { checkState, ofRun, runOf } from './runs.ts'
 import { checkDataset } from './validation.ts'
@@ -40,7 +40,7 @@ export const runInputRoutes = new Hono<AppEnv>()
     const uuid = runOf(body.run_id)
     const inputs = body.datasets.map(({ dataset, tags }) => ({ ...checkDataset(dataset, tags), tags }))
     const datasets = new DatasetRepository(c.var.db.http)
-    const work = workOn(c)
+    const work = new UnitOfWork(c.var.db)
     const state = work.add(new RunRepository(c.var.db.http).check(uuid, {}))
     if (inputs.length > 0) {
       work.add(datasets.insert(uuid, inputs))
@@ -67,7 +67,7 @@ export const runInputRoutes = new Hono<AppEnv>()
       }),
     )
     const uuid = runOf(body.run_id)
-    const work = workOn(c)
+    const work = new UnitOfWork(c.var.db)
     const state = work.add(new RunRepository(c.var.db.http).check(uuid, {}))
     work.add(
       new DatasetRepository(c.var.db.http).addModels(
@@ -85,7 +85,7 @@ export const runInputRoutes = new Hono<AppEnv>()
     const model = modelOf(json)
     const uuid = runOf(id)
     const runs = new RunRepository(c.var.db.http)
-    const work = workOn(c)
+    const work = new UnitOfWork(c.var.db)
     const state = work.add(runs.check(uuid, {}))
     work.add(runs.appendToTag(uuid, 'mlflow.log-model.history', model))
     await work.commit({ repeatable: false })

@@ -1,22 +1,22 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
-import type { UnitOfWork } from '../db/unit-of-work.ts'
+import { UnitOfWork } from '../db/unit-of-work.ts'
 import { TrackerError } from '../errors.ts'
 import { ExperimentRepository } from '../experiments/repository.ts'
 import type { AppContext, AppEnv } from '../http/context.ts'
-import { EARLIEST, LATEST, MAX_NAMED_BYTES } from '../http/schemas.ts'
+import { EARLIEST, LATEST } from '../http/schemas.ts'
 import { DEFAULT_EXPERIMENT, newId, uuidOf } from '../ids.ts'
 import { MLFLOW_WORDS } from '../runs/fields.ts'
 import { type ChangedParam, type RunPatch, RunRepository } from '../runs/repository.ts'
 import { fullRun, listedRun, searchRuns } from '../runs/search.ts'
-import { tooManyNamed } from '../runs/wire.ts'
+import { checkNamed } from '../runs/wire.ts'
 import { parseFilter, parseOrder } from '../search/filter.ts'
 import { pageOf } from '../search/page.ts'
 import { doesNotExist, invalidParameter } from './errors.ts'
-import { experimentOf, experimentsOf, mustBeActive, noExperiment, workOn } from './experiments.ts'
+import { experimentOf, experimentsOf, mustBeActive, noExperiment } from './experiments.ts'
 import { integer, list, maybe, message, milliseconds, pair, requiredText, text } from './message.ts'
 import { randomName } from './names.ts'
-import { checkMaxResults, checkOrder, MAX_RESULTS, VIEW_TYPES } from './paging.ts'
+import { checkMaxResults, checkOrder, MAX_RESULTS, viewType } from './paging.ts'
 import { newRun, PARENT_RUN, RUN_NAME, run, runInfo, STATUSES, statusOf } from './run-wire.ts'
 import { checkLength, checkParam, checkTag } from './validation.ts'
 import { jsonText, pythonRepr } from './wire.ts'
@@ -42,7 +42,7 @@ export function runOf(id: string): string {
   return uuid
 }
 
-export const runMustBeActive = (id: string) =>
+const runMustBeActive = (id: string) =>
   invalidParameter(`The run ${id} must be in the 'active' state. Current state is deleted.`)
 
 const status = z.union([z.enum(STATUSES), integer.pipe(z.number().min(1).max(STATUSES.length))])
@@ -108,7 +108,7 @@ export const runRoutes = new Hono<AppEnv>()
     const to = body.status === undefined ? undefined : statusOf(statusNamed(body.status))
     const ends = to !== 'running' && to !== 'scheduled'
     if (body.run_name) checkLength('run_name', 250, body.run_name)
-    const work = workOn(c)
+    const work = new UnitOfWork(c.var.db)
     const patched = patch(
       c,
       body.run_id,
@@ -140,7 +140,7 @@ export const runRoutes = new Hono<AppEnv>()
   })
   .post('/runs/log-parameter', async (c) => {
     const { run_id: id, key, value = '' } = await message(c, ofRun({ key: requiredText, value: text }))
-    const work = workOn(c)
+    const work = new UnitOfWork(c.var.db)
     const patched = patch(c, id, { params: { [key]: checkParam(key, value, 'key') } }, work)
     await work.commit()
     patched.check()
@@ -148,7 +148,7 @@ export const runRoutes = new Hono<AppEnv>()
   })
   .post('/runs/set-tag', async (c) => {
     const { run_id: id, key, value = '' } = await message(c, ofRun({ key: requiredText, value: text }))
-    const work = workOn(c)
+    const work = new UnitOfWork(c.var.db)
     const patched = patch(c, id, tagPatch({ [key]: checkTag(key, value, 'key') }), work)
     await work.commit()
     patched.check()
@@ -158,7 +158,7 @@ export const runRoutes = new Hono<AppEnv>()
     const { run_id: id, key } = await message(c, ofRun({ key: requiredText }))
     const uuid = runOf(id)
     const runs = new RunRepository(c.var.db.http)
-    const work = workOn(c)
+    const work = new UnitOfWork(c.var.db)
     const deleted = work.add(
       key === RUN_NAME
         ? runs.deleteName(uuid)
@@ -169,8 +169,7 @@ export const runRoutes = new Hono<AppEnv>()
     const state = work.add(runs.check(uuid, {}))
     await work.commit({ repeatable: false })
     const [against] = state.result
-    if (!against) throw noRun(id)
-    if (against.deleted) throw runMustBeActive(id)
+    checkState(id, against)
     if (deleted.result.length === 0) throw doesNotExist(`No tag with name: ${key} in run with id ${id}`)
     return c.json({})
   })
@@ -180,7 +179,7 @@ export const runRoutes = new Hono<AppEnv>()
       z.object({
         experiment_ids: list(z.union([z.string(), z.number().transform(String)])),
         filter: text,
-        run_view_type: maybe(z.union([z.enum(VIEW_TYPES), integer])),
+        run_view_type: maybe(viewType),
         max_results: maybe(integer.refine((value) => value <= MAX_RESULTS)),
         order_by: list(z.string()),
         page_token: text,
@@ -188,8 +187,7 @@ export const runRoutes = new Hono<AppEnv>()
     )
     const limit = checkMaxResults(body.max_results ?? DEFAULT_PAGE)
     checkOrder(body.order_by)
-    const view =
-      typeof body.run_view_type === 'number' ? VIEW_TYPES[body.run_view_type - 1] : body.run_view_type
+    const view = body.run_view_type
     const { rows } = await c.var.db.single(
       searchRuns(c.var.db.http, {
         experimentIds: experimentsOf(body.experiment_ids),
@@ -263,11 +261,6 @@ export function patch(c: AppContext, id: string, change: RunPatch, work: UnitOfW
   }
 }
 
-/** @throws TrackerError when these are more tags than a run may hold */
-function checkNamed(tags: Record<string, string>) {
-  if (new TextEncoder().encode(JSON.stringify(tags)).length > MAX_NAMED_BYTES) throw tooManyNamed()
-}
-
 /** @throws MlflowError when nothing can be logged to a run */
 export function checkState(id: string, state: { deleted: boolean } | undefined) {
   if (!state) throw noRun(id)
@@ -300,7 +293,7 @@ async function setDeleted(c: AppContext, id: string, deleted: boolean) {
 }
 
 /** @throws MlflowError for what is no moment between the years 1 and 9999 */
-export function checkTime(time: number, name: string): number {
+function checkTime(time: number, name: string): number {
   if (time >= EARLIEST && time <= LATEST) return time
   throw invalidParameter(`Invalid value ${time} for parameter '${name}' supplied: must be epoch milliseconds`)
 }

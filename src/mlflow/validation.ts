@@ -4,7 +4,7 @@ import { invalidParameter } from './errors.ts'
 import { pythonJson } from './wire.ts'
 
 export const MAX_KEY = 250
-export const MAX_PARAM_VALUE = 6_000
+const MAX_PARAM_VALUE = 6_000
 export const MAX_TAG_VALUE = 8_000
 export const MAX_EXPERIMENT_NAME = 500
 export const MAX_EXPERIMENT_TAG_VALUE = 20_000

@@ -174,19 +174,24 @@ function searching(query: RunQuery, columns: SQL, size: SQL): SQL {
 
 /** Ids and cursors of runs in order. */
 function page({ keys }: RunOrder, joined: OrderedMetric[], conditions: SQL[], limit: SQL): SQL {
-  const joins = joined.map(
-    ({ alias, name }) => sql`
-      left join series as ${sql.raw(alias)}
-        on ${sql.raw(alias)}.run_id = runs.id and ${sql.raw(alias)}.name = ${name} and ${sql.raw(alias)}.rank = 0`,
-  )
   return sql`(
     select runs.id as key, ${cursorOf(keys)} as cursor
-    from runs ${sql.join(joins)}
+    from runs ${joinsOf(joined)}
     where ${sql.join(conditions, sql` and `)}
     order by ${orderBy(keys)}
     limit ${limit}
   )`
 }
+
+/** Joins the series of metrics to their runs, where there are such. */
+const joinsOf = (metrics: OrderedMetric[]): SQL =>
+  sql.join(
+    metrics.map(
+      ({ alias, name }) => sql`
+      left join series as ${sql.raw(alias)}
+        on ${sql.raw(alias)}.run_id = runs.id and ${sql.raw(alias)}.name = ${name} and ${sql.raw(alias)}.rank = 0`,
+    ),
+  )
 
 /** As `page`, from the index of the first key: first the numbers, then, where they do not fill the page, the rest. */
 function byMetric(
@@ -201,18 +206,13 @@ function byMetric(
   const [kind = '0', from] = cursor ?? []
   // The first two keys of the order tell number, NaN or nothing, and the number.
   const [, , ...rest] = order.keys
-  const others = order.metrics.slice(1).map(
-    ({ alias, name }) => sql`
-      left join series as ${sql.raw(alias)}
-        on ${sql.raw(alias)}.run_id = runs.id and ${sql.raw(alias)}.name = ${name} and ${sql.raw(alias)}.rank = 0`,
-  )
   const begin =
     from !== undefined && from !== null
       ? sql`and ${value} ${ascending ? sql`>=` : sql`<=`} ${from}::double precision`
       : sql``
   const numbers = sql`(
     select runs.id as key, ${cursorOf(order.keys)} as cursor
-    from series as ${alias} join runs on runs.id = ${alias}.run_id ${sql.join(others)}
+    from series as ${alias} join runs on runs.id = ${alias}.run_id ${joinsOf(order.metrics.slice(1))}
     where ${alias}.experiment_id = ${experiment}::uuid and ${alias}.name = ${metric.name} and ${alias}.rank = 0
       and ${value} < 'NaN' ${begin} and ${sql.join(conditions, sql` and `)}
     order by ${value} ${ascending ? sql`asc` : sql`desc`}, ${orderBy(rest)}

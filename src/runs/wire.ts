@@ -117,6 +117,11 @@ export const tooManyNamed = () =>
     `A run holds at most ${MAX_NAMED_BYTES} bytes of params, and as many of tags, as JSON`,
   )
 
+/** @throws TrackerError when these are more params, or tags, than a run may hold */
+export function checkNamed(values: Record<string, unknown>): void {
+  if (new TextEncoder().encode(JSON.stringify(values)).length > MAX_NAMED_BYTES) throw tooManyNamed()
+}
+
 /**
  * The row that a create request stands for, but for its hash.
  *
@@ -128,9 +133,8 @@ export function newRunRow(
   body: Omit<z.output<typeof NewRun>, 'id'>,
 ): Omit<NewRunRow, 'creationHash'> {
   const { params = {}, tags = {} } = body
-  for (const values of [params, tags]) {
-    if (new TextEncoder().encode(JSON.stringify(values)).length > MAX_NAMED_BYTES) throw tooManyNamed()
-  }
+  checkNamed(params)
+  checkNamed(tags)
   return {
     id,
     experimentId,
