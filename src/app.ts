@@ -7,15 +7,21 @@ import { healthRoutes } from './health/routes.ts'
 import { router } from './http/context.ts'
 import { onError } from './http/problem.ts'
 import { requestLog } from './http/request-log.ts'
+import { requireAccess } from './keys/guard.ts'
+import { keyRoutes } from './keys/routes.ts'
+import { checkNeeds } from './keys/scopes.ts'
+import { sessionRoutes } from './keys/sessions.ts'
 import { metricRoutes } from './metrics/routes.ts'
-import { mlflowDoor } from './mlflow/door.ts'
+import { isMlflows, mlflowDoor } from './mlflow/door.ts'
+import { onMlflowError } from './mlflow/errors.ts'
 import { runRoutes } from './runs/routes.ts'
 
 const base = router()
-base.onError(onError)
+base.onError((thrown, c) => (isMlflows(c.req.path) ? onMlflowError : onError)(thrown, c))
 base.notFound((c) => onError(new TrackerError('not_found', `There is nothing at ${c.req.path}`), c))
 base.use(requestId())
 base.use(requestLog)
+base.use(requireAccess)
 base.use(
   methodNotAllowed({
     app: base,
@@ -30,6 +36,8 @@ base.use(
 export const app = base
   .route('/', mlflowDoor)
   .route('/', healthRoutes)
+  .route('/', sessionRoutes)
+  .route('/', keyRoutes)
   .route('/', experimentRoutes)
   .route('/', runRoutes)
   .route('/', metricRoutes)
@@ -44,5 +52,7 @@ app.doc31('/openapi.json', {
     license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
   },
 })
+
+checkNeeds(app.routes)
 
 export type AppType = typeof app

@@ -7,6 +7,10 @@ export interface Env {
    * Neon's. Unset in production, where the driver derives Neon's endpoints from `DATABASE_URL`.
    */
   DATABASE_GATEWAY?: string
+  /** `open` lets everybody in without a key. Only the local tools say so, for a tracker that this machine alone can reach. */
+  ACCESS?: string
+  /** With it the first keys are made, and workspaces. A secret of 20 characters or more; without one none can be made. */
+  BOOTSTRAP_SECRET?: string
   /** The store of artifacts. */
   ARTIFACTS?: R2Bucket
 }

@@ -3,12 +3,15 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status'
 /** Every way a request can fail, and the HTTP status that tells it. */
 const STATUS = {
   bad_request: 400,
+  unauthorized: 401,
+  forbidden: 403,
   not_found: 404,
   method_not_allowed: 405,
   conflict: 409,
   too_large: 413,
   unsupported_media_type: 415,
   invalid: 422,
+  too_many_requests: 429,
   internal: 500,
   unavailable: 503,
 } as const satisfies Record<string, ContentfulStatusCode>
@@ -45,8 +48,10 @@ export class TrackerError extends Error {
 }
 
 /** Nothing has the id, or the name, that was asked for; in the course's words. */
-export const notFound = (what: 'Experiment' | 'Run' | 'Parent run' | 'Metric', errors: Finding[] = []) =>
-  new TrackerError('not_found', `${what} not found`, errors)
+export const notFound = (
+  what: 'Experiment' | 'Run' | 'Parent run' | 'Metric' | 'Key' | 'Workspace',
+  errors: Finding[] = [],
+) => new TrackerError('not_found', `${what} not found`, errors)
 
 /** How many findings are told; the rest are only counted, so that an answer cannot outgrow its request. */
 export const MAX_FINDINGS = 100

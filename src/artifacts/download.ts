@@ -3,7 +3,7 @@ import { TrackerError } from '../errors.ts'
 import type { AppContext } from '../http/context.ts'
 import { mediaTypeOf } from './media-type.ts'
 import { fileName } from './path.ts'
-import { ArtifactStore } from './store.ts'
+import { type ArtifactStore, ownStore } from './store.ts'
 
 /**
  * Answers a file, always as an attachment that no browser takes for anything but its type: shown on our own origin, a
@@ -12,7 +12,7 @@ import { ArtifactStore } from './store.ts'
  * @throws TrackerError when there is no such file, or it is a folder
  */
 export async function download(c: AppContext, key: string): Promise<Response> {
-  const store = new ArtifactStore(c.env)
+  const store = await ownStore(c)
   if (key === '') throw await missing(store, key)
   if (c.req.method === 'HEAD') {
     const object = await store.head(key)

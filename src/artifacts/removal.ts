@@ -13,7 +13,7 @@ import { TrackerError } from '../errors.ts'
 import type { AppContext } from '../http/context.ts'
 import { log } from '../http/log.ts'
 import { safePath } from './path.ts'
-import { ArtifactRepository, type Removal, type RemovalRow, removalOf } from './repository.ts'
+import { type Removal, RemovalRepository, type RemovalRow, removalOf } from './repository.ts'
 import { ArtifactStore } from './store.ts'
 
 /** How many pages of a thousand files one pass looks at: a request to a Worker has a limited number of operations. */
@@ -22,7 +22,7 @@ const PAGES = 200
 /** Begins with it after the answer. Failing is no harm: cron comes to it within a minute. */
 export function removeLater(c: AppContext, rows: RemovalRow[]): void {
   if (rows.length === 0 || !c.env.ARTIFACTS) return
-  c.executionCtx.waitUntil(sweep(new ArtifactStore(c.env), rows.map(removalOf), PAGES))
+  c.executionCtx.waitUntil(sweep(c.env, rows.map(removalOf), PAGES))
 }
 
 /**
@@ -32,21 +32,21 @@ export function removeLater(c: AppContext, rows: RemovalRow[]): void {
  */
 export async function removeDue(db: Database, env: Env, pages = PAGES): Promise<void> {
   if (!env.ARTIFACTS) return
-  const repository = new ArtifactRepository(db.http)
+  const repository = new RemovalRepository(db.http)
   const { rows } = await db.single(repository.removals())
   if (rows.length === 0) return
-  const { done, files } = await sweep(new ArtifactStore(env), rows.map(removalOf), pages)
+  const { done, files } = await sweep(env, rows.map(removalOf), pages)
   if (done.length > 0) await db.single(repository.removed(done))
   log('info', { event: 'artifact removal', files, done: done.length, waiting: rows.length - done.length })
 }
 
 /** Removes files until there are no more, or a pass is over. Gives the removals that have none left. */
-async function sweep(store: ArtifactStore, removals: Removal[], pages: number) {
+async function sweep(env: Env, removals: Removal[], pages: number) {
   const done: Removal[] = []
   const budget = { pages, files: 0 }
   for (const removal of removals) {
     try {
-      if (await removeBelow(store, removal, budget)) done.push(removal)
+      if (await removeBelow(new ArtifactStore(env, removal.workspace), removal, budget)) done.push(removal)
     } catch (error) {
       log('error', { event: 'artifact removal', error: error instanceof Error ? error.name : 'unknown' })
     }

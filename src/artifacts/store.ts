@@ -1,6 +1,9 @@
-/** The store of artifacts, an R2 bucket. Its keys are the paths behind `mlflow-artifacts:/`. */
+/** The store of artifacts, an R2 bucket. A key is the path behind `mlflow-artifacts:/`, in the folder of its workspace. */
 import type { Env } from '../env.ts'
 import { TrackerError } from '../errors.ts'
+import type { AppContext } from '../http/context.ts'
+import { granted } from '../keys/access.ts'
+import { DEFAULT_WORKSPACE } from '../keys/workspaces.ts'
 import { fill } from './body.ts'
 import { fileName } from './path.ts'
 
@@ -49,31 +52,41 @@ export interface Page {
   next: string | undefined
 }
 
+/** Begins the folder of a workspace. */
+const FOREIGN = '#'
+
+/** The store of the caller's workspace. */
+export const ownStore = async (c: AppContext) => new ArtifactStore(c.env, (await granted(c)).workspace)
+
 /** @throws TrackerError from all of its methods, for what the caller can understand or retry */
 export class ArtifactStore {
   readonly #bucket: R2Bucket
+  /** What the keys of the workspace begin with. No path that a client can name has such a beginning: see path.ts. */
+  readonly #root: string
 
-  constructor(env: Env) {
+  constructor(env: Env, workspace: number) {
     if (!env.ARTIFACTS) {
       throw new TrackerError('unavailable', 'The tracker has no bucket for artifacts: ARTIFACTS is not bound')
     }
     this.#bucket = env.ARTIFACTS
+    // The files of the first workspace lie where they lay before there were others.
+    this.#root = workspace === DEFAULT_WORKSPACE.id ? '' : `${FOREIGN}${workspace}/`
   }
 
   /** Undefined where there is no such file. */
   async head(key: string): Promise<R2Object | undefined> {
-    return (await asked(this.#bucket.head(key))) ?? undefined
+    return (await asked(this.#bucket.head(this.#root + key))) ?? undefined
   }
 
   /** A file to be read; undefined where there is none. */
   async get(key: string): Promise<R2ObjectBody | undefined> {
-    return (await asked(this.#bucket.get(key))) ?? undefined
+    return (await asked(this.#bucket.get(this.#root + key))) ?? undefined
   }
 
   /** A range of a file, as `get`; "unsatisfiable" where the range begins behind the file's end. */
   async getRange(key: string, range: R2Range): Promise<R2ObjectBody | 'unsatisfiable' | undefined> {
     try {
-      return (await this.#bucket.get(key, { range })) ?? undefined
+      return (await this.#bucket.get(this.#root + key, { range })) ?? undefined
     } catch (error) {
       if (codeOf(error) === UNSATISFIABLE) return 'unsatisfiable'
       throw translated(error)
@@ -82,20 +95,21 @@ export class ArtifactStore {
 
   /** Whether anything lies below a folder. */
   async isFolder(key: string): Promise<boolean> {
-    const { objects } = await asked(this.#bucket.list({ prefix: folder(key), limit: 1 }))
+    const { objects } = await asked(this.#bucket.list({ prefix: this.#root + folder(key), limit: 1 }))
     return objects.length > 0
   }
 
   /** What lies in a folder, by name. */
   async list(key: string): Promise<Entry[]> {
-    const prefix = folder(key)
+    const prefix = this.#root + folder(key)
     const entries: Entry[] = []
     for (let cursor: string | undefined; ; ) {
       const page: R2Objects = await asked(
         this.#bucket.list({ prefix, delimiter: '/', ...(cursor !== undefined && { cursor }) }),
       )
       for (const each of page.delimitedPrefixes) {
-        entries.push({ name: fileName(each.slice(0, -1)), size: undefined })
+        const name = fileName(each.slice(0, -1))
+        if (prefix !== '' || !name.startsWith(FOREIGN)) entries.push({ name, size: undefined })
       }
       for (const { key, size } of page.objects) entries.push({ name: fileName(key), size })
       if (!page.truncated) break
@@ -109,14 +123,15 @@ export class ArtifactStore {
 
   /** Up to a thousand files at any depth below a folder, in order. */
   async walk(key: string, cursor?: string): Promise<Page> {
-    const prefix = folder(key)
+    const prefix = this.#root + folder(key)
     const page = await asked(this.#bucket.list({ prefix, ...(cursor !== undefined && { cursor }) }))
-    return { objects: page.objects, next: page.truncated ? page.cursor : undefined }
+    const objects = page.objects.map(({ key, uploaded }) => ({ key: key.slice(this.#root.length), uploaded }))
+    return { objects, next: page.truncated ? page.cursor : undefined }
   }
 
   /** Deletes up to a thousand files. */
   async delete(keys: string[]): Promise<void> {
-    if (keys.length > 0) await asked(this.#bucket.delete(keys))
+    if (keys.length > 0) await asked(this.#bucket.delete(keys.map((key) => this.#root + key)))
   }
 
   /** Deletes a file, or a folder with all that is in it. */
@@ -137,12 +152,12 @@ export class ArtifactStore {
    * @param length in bytes, where it is known
    */
   async put(key: string, body: ReadableStream<Uint8Array>, length: number | undefined): Promise<void> {
-    if (length !== undefined && length <= MAX_PUT) await asked(this.#bucket.put(key, body))
+    if (length !== undefined && length <= MAX_PUT) await asked(this.#bucket.put(this.#root + key, body))
     else await this.#putParts(key, body)
   }
 
   async putBytes(key: string, bytes: Uint8Array): Promise<void> {
-    await asked(this.#bucket.put(key, bytes))
+    await asked(this.#bucket.put(this.#root + key, bytes))
   }
 
   async #putParts(key: string, body: ReadableStream<Uint8Array>): Promise<void> {
@@ -154,7 +169,7 @@ export class ArtifactStore {
     const rest = await asked(fill(reader, part.subarray(SMALL)))
     const first = new Uint8Array(rest.buffer, 0, SMALL + rest.byteLength)
     if (first.byteLength < PART) return this.putBytes(key, first)
-    const upload = await asked(this.#bucket.createMultipartUpload(key))
+    const upload = await asked(this.#bucket.createMultipartUpload(this.#root + key))
     try {
       await asked(upload.complete(await uploadAll(upload, first, reader)))
     } catch (error) {
@@ -171,7 +186,9 @@ export class ArtifactStore {
    */
   async createUpload(key: string): Promise<string> {
     const mark = crypto.randomUUID()
-    const upload = await asked(this.#bucket.createMultipartUpload(key, { customMetadata: { upload: mark } }))
+    const upload = await asked(
+      this.#bucket.createMultipartUpload(this.#root + key, { customMetadata: { upload: mark } }),
+    )
     return `${mark}.${upload.uploadId}`
   }
 
@@ -183,7 +200,7 @@ export class ArtifactStore {
     body: ReadableStream | Uint8Array,
   ): Promise<string> {
     const { uploadId } = readUploadId(id)
-    const upload = this.#bucket.resumeMultipartUpload(key, uploadId)
+    const upload = this.#bucket.resumeMultipartUpload(this.#root + key, uploadId)
     return (await asked(upload.uploadPart(partNumber, body))).etag
   }
 
@@ -191,7 +208,7 @@ export class ArtifactStore {
   async completeUpload(key: string, id: string, parts: Part[]): Promise<void> {
     const { mark, uploadId } = readUploadId(id)
     try {
-      await this.#bucket.resumeMultipartUpload(key, uploadId).complete(parts)
+      await this.#bucket.resumeMultipartUpload(this.#root + key, uploadId).complete(parts)
     } catch (error) {
       const isDone =
         codeOf(error) === NO_SUCH_UPLOAD && (await this.head(key))?.customMetadata?.upload === mark
@@ -202,7 +219,7 @@ export class ArtifactStore {
   /** Ends an upload without a file; one that has ended stays as it is. */
   async abortUpload(key: string, id: string): Promise<void> {
     try {
-      await this.#bucket.resumeMultipartUpload(key, readUploadId(id).uploadId).abort()
+      await this.#bucket.resumeMultipartUpload(this.#root + key, readUploadId(id).uploadId).abort()
     } catch (error) {
       if (codeOf(error) !== NO_SUCH_UPLOAD) throw translated(error)
     }

@@ -36,7 +36,7 @@ const POINTS_OF_TRIP = 200_000
  * @throws TrackerError where there are too many series
  */
 export async function readChart(db: Database, query: ChartQuery): Promise<Chart> {
-  const charts = new ChartRepository(db.http)
+  const charts = new ChartRepository(db.scope)
   const { rows } = await db.single(charts.rows(query))
   const [head] = rows
   if (head === undefined) throw new Error('A chart without a head')

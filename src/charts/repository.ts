@@ -1,9 +1,9 @@
 import { type SQL, sql } from 'drizzle-orm'
-import type { Db } from '../db/database.ts'
+import type { Db, Scope } from '../db/database.ts'
 import { clampStep } from '../http/schemas.ts'
 import { type ChunkRow, COARSE_BITS } from '../metrics/chunk.ts'
 import { NODE_BYTES } from '../metrics/node.ts'
-import { CHUNK_COLUMNS } from '../metrics/repository.ts'
+import { CHUNK_COLUMNS } from '../metrics/packing.ts'
 
 /** What the horizontal axis shows; `relative` is the time since the run started. */
 export const AXES = ['step', 'time', 'relative'] as const
@@ -94,10 +94,12 @@ const MAX_ANSWER = 8 * 1024 * 1024
 
 /** Lazy statements for charts. They read; whatever is told of points comes from `metrics/`. */
 export class ChartRepository {
+  readonly #scope: Scope
   readonly #db: Db
 
-  constructor(db: Db) {
-    this.#db = db
+  constructor(scope: Scope) {
+    this.#scope = scope
+    this.#db = scope.db
   }
 
   /**
@@ -114,24 +116,25 @@ export class ChartRepository {
       : [sql`chunks.earliest - wanted.origin`, sql`chunks.latest - wanted.origin`]
     const since = query.since
     const shown = query.withTrash ? sql`true` : sql`runs.deleted_at is null`
+    const own = sql`runs.workspace_id = ${this.#scope.workspace}`
     return this.#db.execute<Partial<ChartRow> & ChartHead>(sql`
       with wanted as materialized (
         select series.id, series.run_id, series.name, series.rank, series.count as points,
           ${query.x === 'relative' ? sql`(extract(epoch from runs.started_at) * 1000)::bigint` : sql`0::bigint`} as origin
-        from runs join series on series.run_id = runs.id
-        where ${shown} and runs.id = any(${sql.param(query.runs)}::uuid[]) and series.name = any(${sql.param(query.names)}::text[])
+        from runs join series on series.workspace_id = runs.workspace_id and series.run_id = runs.id
+        where ${own} and ${shown} and runs.id = any(${sql.param(query.runs)}::uuid[]) and series.name = any(${sql.param(query.names)}::text[])
           ${query.rank === undefined ? sql`` : sql`and series.rank = ${query.rank}::int`}
       ),
       head as materialized (
         select
           (
             select string_agg(asked.id::text, ',') from unnest(${sql.param(query.runs)}::uuid[]) as asked (id)
-            where not exists (select from runs where runs.id = asked.id and ${shown})
+            where not exists (select from runs where ${own} and runs.id = asked.id and ${shown})
           ) as missing,
           (select md5(coalesce(string_agg(id || ':' || points, ',' order by id), '')) from wanted) as version,
           (
             select coalesce(bool_and(ended_at is not null), false) from runs
-            where id = any(${sql.param(query.runs)}::uuid[])
+            where ${own} and id = any(${sql.param(query.runs)}::uuid[])
           ) as ended,
           (select count(*)::int from wanted) as series,
           (extract(epoch from now()) * 1000)::bigint as now,

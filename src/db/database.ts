@@ -1,11 +1,12 @@
 import { NeonDbError, neon, neonConfig, Pool } from '@neondatabase/serverless'
-import { DrizzleQueryError, sql } from 'drizzle-orm'
+import { DrizzleQueryError, type SQL, sql } from 'drizzle-orm'
 import type { BatchItem, BatchResponse } from 'drizzle-orm/batch'
 import { drizzle as drizzleHttp, type NeonHttpDatabase } from 'drizzle-orm/neon-http'
 import { drizzle as drizzleWebSocket } from 'drizzle-orm/neon-serverless'
 import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core'
 import type { Env } from '../env.ts'
 import { TrackerError } from '../errors.ts'
+import { type Limits, limitsOf } from '../limits.ts'
 import { isPassing, isRolledBack, LostAnswer, translate } from './errors.ts'
 
 /** How long Postgres works on one statement, and how long we wait for a trip in all, in milliseconds. */
@@ -33,6 +34,31 @@ interface RowsHKT extends PgQueryResultHKT {
 
 /** What repositories build statements on: the database of a request, or an interactive transaction. */
 export type Db = PgDatabase<RowsHKT>
+
+/** What repositories are made of: the database, and whose rows of it they may see and touch. */
+export interface Scope {
+  readonly db: Db
+  /** The id of the workspace: a number, or where the transaction is going to find it. */
+  readonly workspace: SQL
+  /** Who it is, for the audit: the id of a key, or a word for what is none. */
+  readonly actor: string
+  readonly limits: Limits
+}
+
+/** Stands between a caller who may not have been let in yet and the database. */
+export interface Guard extends Pick<Scope, 'workspace' | 'actor'> {
+  /**
+   * The statement with which a transaction has to begin so that the rest of it may be done: it fails unless the caller is
+   * let in. Undefined where he is in already.
+   *
+   * @throws TrackerError where it is known that he may not
+   */
+  entry(): SQL | undefined
+  /** What the statement gave. */
+  admitted(row: Record<string, unknown> | undefined): void
+  /** The statement failed, or what came with it. */
+  refused(error: unknown): void
+}
 
 /** A statement that is not sent until a batch sends it. */
 export type Statement = BatchItem<'pg'>
@@ -67,6 +93,7 @@ export class Database {
   readonly #defer: (promise: Promise<unknown>) => void
   #http: NeonHttpDatabase | undefined
   #timeout = TRIP_TIMEOUT
+  #guard: Guard | undefined
 
   /** @param defer keeps the Worker alive until a promise has settled: `ctx.waitUntil` */
   constructor(env: Env, defer: (promise: Promise<unknown>) => void) {
@@ -79,6 +106,31 @@ export class Database {
   get http(): NeonHttpDatabase {
     this.#http ??= drizzleHttp(this.#connect())
     return this.#http
+  }
+
+  /** From here on all is done for this caller. Without one there is no `scope`. */
+  set guard(guard: Guard) {
+    this.#guard = guard
+  }
+
+  /** What repositories build statements on, for the caller of this request. */
+  get scope(): Scope {
+    if (this.#guard === undefined) throw new Error('Nobody was let in to the database')
+    const guard = this.#guard
+    return {
+      db: this.http,
+      actor: guard.actor,
+      limits: limitsOf(this.#env),
+      // Not the same before the first trip and after it.
+      get workspace() {
+        return guard.workspace
+      },
+    }
+  }
+
+  /** Makes a trip to let the caller in, where that is not done yet. */
+  async enter(): Promise<void> {
+    if (this.#guard?.entry() !== undefined) await this.batch([])
   }
 
   #connect() {
@@ -114,11 +166,17 @@ export class Database {
   ): Promise<BatchResponse<T>> {
     const statementTimeout = options.timeout ?? STATEMENT_TIMEOUT
     const limit = this.http.execute(settings(statementTimeout))
+    const entry = this.#guard?.entry()
+    const first = entry === undefined ? [] : [this.http.execute(entry)]
     const [, ...results] = await this.#insist(
-      () => this.http.batch([limit, ...statements]),
+      () => this.http.batch([limit, ...first, ...statements]),
       statements.length,
       options,
-    )
+    ).catch((error) => {
+      if (entry !== undefined) this.#guard?.refused(error)
+      throw error
+    })
+    if (entry !== undefined) this.#guard?.admitted(rowsOf(results.shift())[0])
     // The compiler cannot see that a generic tuple without its head is what was spread into it.
     return results as BatchResponse<T>
   }
@@ -129,8 +187,11 @@ export class Database {
    *
    * @throws as `batch`
    */
-  single<T>(statement: PromiseLike<T>, options: TripOptions = {}): Promise<T> {
-    return this.#insist(async () => statement, 1, options)
+  async single<T>(statement: Statement & PromiseLike<T>, options: TripOptions = {}): Promise<T> {
+    if (this.#guard?.entry() === undefined) return this.#insist(async () => statement, 1, options)
+    const [result] = await this.batch([statement], options)
+    // What a statement gives is the same in a batch, which its types cannot say.
+    return result as T
   }
 
   /** Makes a trip, again where it may help. */
@@ -161,7 +222,7 @@ export class Database {
    * Runs `work` in one interactive transaction over a WebSocket, for what must read, decide and write: commits when
    * it returns, rolls back when it throws. Costs a connection and a trip a statement: prefer a batch.
    */
-  async transaction<T>(work: (tx: Db) => Promise<T>): Promise<T> {
+  async transaction<T>(work: (scope: Scope) => Promise<T>): Promise<T> {
     const pool = new Pool({
       connectionString: this.#url,
       max: 1,
@@ -180,7 +241,9 @@ export class Database {
     try {
       return await drizzleWebSocket(pool, { logger }).transaction(async (tx) => {
         await tx.execute(settings(STATEMENT_TIMEOUT))
-        return work(tx)
+        const entry = this.#guard?.entry()
+        if (entry !== undefined) this.#guard?.admitted((await tx.execute(entry)).rows[0])
+        return work({ ...this.scope, db: tx })
       })
     } catch (error) {
       throw translate(unwrap(error))
@@ -202,6 +265,12 @@ function useGateway(gateway: string) {
 /** What holds for one transaction: how long a statement may take, and that moments come in UTC. */
 const settings = (statementTimeout: number) =>
   sql`select set_config('statement_timeout', ${String(statementTimeout)}, true), set_config('TimeZone', 'UTC', true)`
+
+/** The rows of a statement that was sent as SQL. */
+function rowsOf(result: unknown): Record<string, unknown>[] {
+  const rows: unknown = typeof result === 'object' && result !== null && Reflect.get(result, 'rows')
+  return Array.isArray(rows) ? rows : []
+}
 
 /** Drizzle wraps a failing query in an error whose message holds the SQL and all parameters; the cause does not. */
 const unwrap = (error: unknown) => (error instanceof DrizzleQueryError ? error.cause : error)

@@ -21,8 +21,9 @@ const VIOLATIONS: Record<string, () => TrackerError> = {
   model_versions_size_check: () => oversized('A version of a model'),
   logged_models_params_check: () => oversized('A logged model'),
   logged_models_tags_check: () => oversized('A logged model'),
-  logged_model_metrics_model_id_logged_models_id_fk: () =>
-    new TrackerError('bad_request', 'There is no logged model of an id that a metric names'),
+  series_limit: () => new TrackerError('too_large', 'The run would have more curves than a run may have'),
+  runs_limit: () =>
+    new TrackerError('too_large', 'The experiment would have more runs than an experiment may have'),
 }
 
 const oversized = (what: string) =>
@@ -51,6 +52,10 @@ export class LostAnswer extends Error {
 
 /** What the driver throws when a WebSocket cannot be opened, is lost, or brings no answer in time. */
 const CONNECTION_LOST = /^(Connection terminated|timeout exceeded when trying to connect|Query read timeout)/
+
+export const NO_SUCH_KEY = 'There is no such API key: it never was one, it was revoked, or it has expired'
+export const NOT_ALLOWED =
+  'This API key may not do that: it has another scope, or is for another run or experiment'
 
 /** Whether the error comes from the database or from the way to it, and not from our own code. */
 export function isDatabaseError(error: unknown): boolean {
@@ -98,12 +103,18 @@ export function translate(error: unknown): unknown {
   if (!isDatabaseError(error)) return error
   const { constraint, column, table } = fields(error)
   const state = sqlState(error)
+  // The function admit_key.
+  if (state === 'ER401') return new TrackerError('unauthorized', NO_SUCH_KEY)
+  if (state === 'ER403') return new TrackerError('forbidden', NOT_ALLOWED)
   if (state === '23502' && column === 'creation_hash') {
     const what = table === 'runs' ? 'A run' : 'An experiment'
     return new TrackerError('conflict', `${what} with this id was created with other content`)
   }
   if (state === '23502' && table === 'runs' && column === 'experiment_id') {
     return notFound('Experiment', [{ path: 'experiment_id', message: 'is in the trash' }])
+  }
+  if (state === '23502' && table === 'logged_model_metrics' && column === 'model_id') {
+    return new TrackerError('bad_request', 'There is no logged model of an id that a metric names')
   }
   const violation = constraint === undefined ? undefined : VIOLATIONS[constraint]
   if (violation) return violation()

@@ -10,6 +10,7 @@ import {
   check,
   customType,
   doublePrecision,
+  foreignKey,
   index,
   integer,
   jsonb,
@@ -43,13 +44,84 @@ const moment = customType<{ data: Date; driverData: string }>({
   fromDriver: (text) => new Date(text.replace(' ', 'T').replace(/[+-]\d\d$/, '$&:00')),
 })
 
+/** Statements write and read them as base64: Postgres' own text for bytes is half as long again. */
+const bytes = customType<{ data: string }>({ dataType: () => 'bytea' })
+
 const oneOf = (column: AnyPgColumn, values: readonly string[]) =>
   sql`${column} in (${sql.raw(values.map((value) => `'${value}'`).join(', '))})`
+
+/** The scopes of a key: what whoever holds it may do. `ingest` is to log to one run, or to the runs of one experiment. */
+export const KEY_SCOPES = ['read', 'write', 'ingest', 'admin'] as const
+
+/** Who shares a tracker without seeing anything of each other: all that there is belongs to one of them. */
+export const workspaces = pgTable('workspaces', {
+  id: integer('id').primaryKey().generatedAlwaysAsIdentity(),
+  name: varchar('name', { length: 100 }).notNull().unique(),
+  createdAt: moment('created_at').notNull().default(sql`now()`),
+})
+
+/** The workspace that a row belongs to. It leads all keys: the same ids and names may be in several. */
+const workspaceId = () =>
+  integer('workspace_id')
+    .notNull()
+    .references(() => workspaces.id)
+
+/** Keys of the API, and sessions of browsers, which are keys as well. Of a key itself only its hash is stored. */
+export const apiKeys = pgTable(
+  'api_keys',
+  {
+    /** The public part, which is in the key. */
+    id: varchar('id', { length: 12 }).primaryKey(),
+    workspaceId: workspaceId(),
+    name: varchar('name', { length: 100 }).notNull(),
+    scope: varchar('scope', { length: 10, enum: KEY_SCOPES }).notNull(),
+    /** What a key of scope `ingest` is for, one of the two. */
+    experimentId: uuid('experiment_id'),
+    runId: uuid('run_id'),
+    /** SHA-256 of the whole key. */
+    hash: bytes('hash').notNull(),
+    createdAt: moment('created_at').notNull().default(sql`now()`),
+    /** Who made it: the id of a key, or a word for what is none. */
+    createdBy: varchar('created_by', { length: 12 }).notNull(),
+    expiresAt: moment('expires_at'),
+    /** To the minute. */
+    lastUsedAt: moment('last_used_at'),
+    revokedAt: moment('revoked_at'),
+    /** The key with which a browser opened this session. */
+    sessionOf: varchar('session_of', { length: 12 }).references((): AnyPgColumn => apiKeys.id),
+  },
+  (t) => [
+    check('api_keys_scope_check', oneOf(t.scope, KEY_SCOPES)),
+    check(
+      'api_keys_target_check',
+      sql`num_nonnulls(${t.experimentId}, ${t.runId}) = case ${t.scope} when 'ingest' then 1 else 0 end`,
+    ),
+    index('api_keys_workspace_idx').on(t.workspaceId, t.createdAt, t.id),
+    index('api_keys_session_idx').on(t.sessionOf).where(sql`${t.sessionOf} is not null`),
+  ],
+)
+
+/** Who made, revoked or deleted what, and when. */
+export const audit = pgTable(
+  'audit',
+  {
+    id: bigint('id', { mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
+    workspaceId: workspaceId(),
+    at: moment('at').notNull().default(sql`now()`),
+    /** As `apiKeys.createdBy`. */
+    actor: varchar('actor', { length: 12 }).notNull(),
+    action: varchar('action', { length: 40 }).notNull(),
+    /** The id or name of what it was done to. */
+    subject: text('subject').notNull(),
+  },
+  (t) => [index('audit_workspace_idx').on(t.workspaceId, t.id)],
+)
 
 export const experiments = pgTable(
   'experiments',
   {
-    id: uuid('id').primaryKey(),
+    workspaceId: workspaceId(),
+    id: uuid('id').notNull(),
     /** The native API takes 100 characters, MLflow's 500. */
     name: varchar('name', { length: 500 }).notNull(),
     owner: varchar('owner', { length: 50 }).notNull(),
@@ -70,11 +142,12 @@ export const experiments = pgTable(
   },
   // Newest first is each of these read backwards.
   (t) => [
+    primaryKey({ columns: [t.workspaceId, t.id] }),
     check('experiments_status_check', oneOf(t.status, EXPERIMENT_STATUSES)),
-    index('experiments_created_at_idx').on(t.createdAt, t.id),
-    index('experiments_owner_idx').on(t.owner, t.createdAt, t.id),
-    index('experiments_status_idx').on(t.status, t.createdAt, t.id),
-    index('experiments_name_idx').on(t.name),
+    index('experiments_created_at_idx').on(t.workspaceId, t.createdAt, t.id),
+    index('experiments_owner_idx').on(t.workspaceId, t.owner, t.createdAt, t.id),
+    index('experiments_status_idx').on(t.workspaceId, t.status, t.createdAt, t.id),
+    index('experiments_name_idx').on(t.workspaceId, t.name),
     check('experiments_tags_check', sql`octet_length(${t.tags}::text) <= 1048576`),
   ],
 )
@@ -82,11 +155,10 @@ export const experiments = pgTable(
 export const runs = pgTable(
   'runs',
   {
-    id: uuid('id').primaryKey(),
-    experimentId: uuid('experiment_id')
-      .notNull()
-      .references(() => experiments.id, { onDelete: 'cascade' }),
-    parentRunId: uuid('parent_run_id').references((): AnyPgColumn => runs.id, { onDelete: 'set null' }),
+    workspaceId: integer('workspace_id').notNull(),
+    id: uuid('id').notNull(),
+    experimentId: uuid('experiment_id').notNull(),
+    parentRunId: uuid('parent_run_id'),
     name: varchar('name', { length: 250 }),
     status: varchar('status', { length: 20, enum: RUN_STATUSES }).notNull().default('running'),
     seed: bigint('seed', { mode: 'number' }),
@@ -100,17 +172,39 @@ export const runs = pgTable(
     artifactUri: text('artifact_uri'),
     params: jsonb('params').$type<Record<string, Scalar>>().notNull().default({}),
     tags: jsonb('tags').$type<Record<string, Scalar>>().notNull().default({}),
+    /** After how many seconds without a sign of life the run counts as failed; null for never. */
+    heartbeatTimeout: integer('heartbeat_timeout'),
+    /** The last sign of life that was written down: not each one is. */
+    aliveAt: moment('alive_at'),
+    /** Why it has its status, where it is not its client who said so. */
+    statusReason: varchar('status_reason', { length: 100 }),
     /** As `experiments.creationHash`. */
     creationHash: varchar('creation_hash', { length: 64 }).notNull(),
   },
   (t) => [
+    primaryKey({ columns: [t.workspaceId, t.id] }),
+    foreignKey({
+      name: 'runs_experiment_id_experiments_id_fk',
+      columns: [t.workspaceId, t.experimentId],
+      foreignColumns: [experiments.workspaceId, experiments.id],
+    }).onDelete('cascade'),
+    // The migration says what Drizzle has no word for: only `parent_run_id` becomes null.
+    foreignKey({
+      name: 'runs_parent_run_id_runs_id_fk',
+      columns: [t.workspaceId, t.parentRunId],
+      foreignColumns: [t.workspaceId, t.id],
+    }).onDelete('set null'),
     check('runs_status_check', oneOf(t.status, RUN_STATUSES)),
     check('runs_ended_at_check', sql`(${oneOf(t.status, ACTIVE_RUN_STATUSES)}) = (${t.endedAt} is null)`),
-    index('runs_experiment_idx').on(t.experimentId, t.startedAt, t.id),
-    index('runs_experiment_status_idx').on(t.experimentId, t.status, t.startedAt, t.id),
+    index('runs_experiment_idx').on(t.workspaceId, t.experimentId, t.startedAt, t.id),
+    index('runs_experiment_status_idx').on(t.workspaceId, t.experimentId, t.status, t.startedAt, t.id),
     check('runs_parent_check', sql`${t.parentRunId} <> ${t.id}`),
     // Deleting a run clears its children's parent: without this index that is a scan of all runs for each one.
-    index('runs_parent_idx').on(t.parentRunId).where(sql`${t.parentRunId} is not null`),
+    index('runs_parent_idx').on(t.workspaceId, t.parentRunId).where(sql`${t.parentRunId} is not null`),
+    // Those whose signs of life are watched. Not the signs themselves: then each would write to the index too.
+    index('runs_watched_idx')
+      .on(t.workspaceId, t.id)
+      .where(sql`${t.heartbeatTimeout} is not null and ${t.status} = 'running'`),
   ],
 )
 
@@ -123,9 +217,8 @@ export const series = pgTable(
   'series',
   {
     id: bigint('id', { mode: 'bigint' }).primaryKey().generatedAlwaysAsIdentity(),
-    runId: uuid('run_id')
-      .notNull()
-      .references(() => runs.id, { onDelete: 'cascade' }),
+    workspaceId: integer('workspace_id').notNull(),
+    runId: uuid('run_id').notNull(),
     /** That of the run, which a trigger takes over: search by metric looks at the series of whole experiments. */
     experimentId: uuid('experiment_id').notNull(),
     name: varchar('name', { length: 250 }).notNull(),
@@ -144,14 +237,18 @@ export const series = pgTable(
     calls: bigint('calls', { mode: 'number' }).notNull().default(0),
   },
   (t) => [
-    unique('series_run_name_rank_key').on(t.runId, t.name, t.rank),
+    foreignKey({
+      name: 'series_run_id_runs_id_fk',
+      columns: [t.workspaceId, t.runId],
+      foreignColumns: [runs.workspaceId, runs.id],
+    }).onDelete('cascade'),
+    unique('series_run_name_rank_key').on(t.workspaceId, t.runId, t.name, t.rank),
     // Runs in the order of a metric: a page of them is read from here, however many there are.
-    index('series_metric_idx').on(t.experimentId, t.name, t.lastValue, t.runId).where(sql`${t.rank} = 0`),
+    index('series_metric_idx')
+      .on(t.workspaceId, t.experimentId, t.name, t.lastValue, t.runId)
+      .where(sql`${t.rank} = 0`),
   ],
 )
-
-/** Statements write and read them as base64: Postgres' own text for bytes is half as long again. */
-const bytes = customType<{ data: string }>({ dataType: () => 'bytea' })
 
 /**
  * Points as they lie: what one call brought to one series, or what background sealing made of several such, sorted by
@@ -209,9 +306,10 @@ export const metrics = pgView('metrics', {
   value: doublePrecision('value'),
   timestamp: moment('timestamp'),
   rank: integer('rank'),
+  workspaceId: integer('workspace_id'),
 }).as(sql`
   select series.run_id, series.name, point.step, double_of(point.bits) as value,
-    to_timestamp(point.time / 1000.0) as timestamp, series.rank
+    to_timestamp(point.time / 1000.0) as timestamp, series.rank, series.workspace_id
   from series
   join chunks on chunks.series_id = series.id
   cross join lateral points_of(
@@ -224,9 +322,8 @@ export const datasets = pgTable(
   'datasets',
   {
     id: bigint('id', { mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
-    experimentId: uuid('experiment_id')
-      .notNull()
-      .references(() => experiments.id, { onDelete: 'cascade' }),
+    workspaceId: integer('workspace_id').notNull(),
+    experimentId: uuid('experiment_id').notNull(),
     name: varchar('name', { length: 500 }).notNull(),
     digest: varchar('digest', { length: 36 }).notNull(),
     sourceType: text('source_type').notNull(),
@@ -234,38 +331,58 @@ export const datasets = pgTable(
     schema: text('schema'),
     profile: text('profile'),
   },
-  (t) => [unique('datasets_experiment_name_digest_key').on(t.experimentId, t.name, t.digest)],
+  (t) => [
+    foreignKey({
+      name: 'datasets_experiment_id_experiments_id_fk',
+      columns: [t.workspaceId, t.experimentId],
+      foreignColumns: [experiments.workspaceId, experiments.id],
+    }).onDelete('cascade'),
+    unique('datasets_experiment_name_digest_key').on(t.workspaceId, t.experimentId, t.name, t.digest),
+  ],
 )
 
 /** Which datasets went into a run. */
 export const runDatasets = pgTable(
   'run_datasets',
   {
-    runId: uuid('run_id')
-      .notNull()
-      .references(() => runs.id, { onDelete: 'cascade' }),
+    workspaceId: integer('workspace_id').notNull(),
+    runId: uuid('run_id').notNull(),
     datasetId: bigint('dataset_id', { mode: 'number' })
       .notNull()
       .references(() => datasets.id, { onDelete: 'cascade' }),
     tags: jsonb('tags').$type<{ key: string; value: string }[]>().notNull().default([]),
   },
-  (t) => [primaryKey({ columns: [t.runId, t.datasetId] }), index('run_datasets_dataset_idx').on(t.datasetId)],
+  (t) => [
+    primaryKey({ columns: [t.workspaceId, t.runId, t.datasetId] }),
+    foreignKey({
+      name: 'run_datasets_run_id_runs_id_fk',
+      columns: [t.workspaceId, t.runId],
+      foreignColumns: [runs.workspaceId, runs.id],
+    }).onDelete('cascade'),
+    index('run_datasets_dataset_idx').on(t.datasetId),
+  ],
 )
 
 /** Which logged models went into a run, or came out of it at a step. */
 export const runModels = pgTable(
   'run_models',
   {
-    runId: uuid('run_id')
-      .notNull()
-      .references(() => runs.id, { onDelete: 'cascade' }),
+    workspaceId: integer('workspace_id').notNull(),
+    runId: uuid('run_id').notNull(),
     role: varchar('role', { length: 10, enum: ['input', 'output'] }).notNull(),
     modelId: varchar('model_id', { length: 256 }).notNull(),
     step: bigint('step', { mode: 'bigint' }),
     /** The order in which they were logged. */
     id: bigint('id', { mode: 'number' }).notNull().generatedAlwaysAsIdentity(),
   },
-  (t) => [primaryKey({ columns: [t.runId, t.role, t.modelId] })],
+  (t) => [
+    primaryKey({ columns: [t.workspaceId, t.runId, t.role, t.modelId] }),
+    foreignKey({
+      name: 'run_models_run_id_runs_id_fk',
+      columns: [t.workspaceId, t.runId],
+      foreignColumns: [runs.workspaceId, runs.id],
+    }).onDelete('cascade'),
+  ],
 )
 
 /** The statuses of a logged model, as MLflow has them. */
@@ -283,9 +400,8 @@ export const loggedModels = pgTable(
   'logged_models',
   {
     id: uuid('id').primaryKey(),
-    experimentId: uuid('experiment_id')
-      .notNull()
-      .references(() => experiments.id, { onDelete: 'cascade' }),
+    workspaceId: integer('workspace_id').notNull(),
+    experimentId: uuid('experiment_id').notNull(),
     name: varchar('name', { length: 500 }).notNull(),
     /** As the client gave it: no run needs to have it. */
     sourceRunId: varchar('source_run_id', { length: 256 }),
@@ -301,7 +417,12 @@ export const loggedModels = pgTable(
     tags: jsonb('tags').$type<Record<string, string>>().notNull().default({}),
   },
   (t) => [
-    index('logged_models_experiment_idx').on(t.experimentId, t.createdAt, t.id),
+    foreignKey({
+      name: 'logged_models_experiment_id_experiments_id_fk',
+      columns: [t.workspaceId, t.experimentId],
+      foreignColumns: [experiments.workspaceId, experiments.id],
+    }).onDelete('cascade'),
+    index('logged_models_experiment_idx').on(t.workspaceId, t.experimentId, t.createdAt, t.id),
     check('logged_models_params_check', atMostOneMiB(t.params)),
     check('logged_models_tags_check', atMostOneMiB(t.tags)),
   ],
@@ -336,7 +457,8 @@ export const loggedModelMetrics = pgTable(
 export const registeredModels = pgTable(
   'registered_models',
   {
-    name: varchar('name', { length: 256 }).primaryKey(),
+    workspaceId: workspaceId(),
+    name: varchar('name', { length: 256 }).notNull(),
     description: text('description'),
     createdAt: moment('created_at').notNull().default(sql`now()`),
     updatedAt: moment('updated_at').notNull().default(sql`now()`),
@@ -348,7 +470,10 @@ export const registeredModels = pgTable(
     /** The id of the request that made it: the same request sent again by us does not find it taken. */
     creationId: uuid('creation_id').notNull(),
   },
-  (t) => [check('registered_models_size_check', atMostOneMiB(t.tags, t.aliases, t.description))],
+  (t) => [
+    primaryKey({ name: 'registered_models_pkey', columns: [t.workspaceId, t.name] }),
+    check('registered_models_size_check', atMostOneMiB(t.tags, t.aliases, t.description)),
+  ],
 )
 
 export const MODEL_STAGES = ['None', 'Staging', 'Production', 'Archived'] as const
@@ -356,9 +481,8 @@ export const MODEL_STAGES = ['None', 'Staging', 'Production', 'Archived'] as con
 export const modelVersions = pgTable(
   'model_versions',
   {
-    name: varchar('name', { length: 256 })
-      .notNull()
-      .references(() => registeredModels.name, { onDelete: 'cascade', onUpdate: 'cascade' }),
+    workspaceId: integer('workspace_id').notNull(),
+    name: varchar('name', { length: 256 }).notNull(),
     version: integer('version').notNull(),
     createdAt: moment('created_at').notNull().default(sql`now()`),
     updatedAt: moment('updated_at').notNull().default(sql`now()`),
@@ -377,20 +501,32 @@ export const modelVersions = pgTable(
     creationId: uuid('creation_id').notNull().unique(),
   },
   (t) => [
-    primaryKey({ columns: [t.name, t.version] }),
+    primaryKey({ columns: [t.workspaceId, t.name, t.version] }),
+    foreignKey({
+      name: 'model_versions_name_registered_models_name_fk',
+      columns: [t.workspaceId, t.name],
+      foreignColumns: [registeredModels.workspaceId, registeredModels.name],
+    })
+      .onDelete('cascade')
+      .onUpdate('cascade'),
     // The latest version of each stage is one entry of it.
-    index('model_versions_stage_idx').on(t.name, t.stage, t.version),
+    index('model_versions_stage_idx').on(t.workspaceId, t.name, t.stage, t.version),
     check('model_versions_size_check', atMostOneMiB(t.tags, t.description, t.source)),
-    index('model_versions_run_idx').on(t.runId),
-    index('model_versions_updated_idx').on(t.updatedAt),
+    index('model_versions_run_idx').on(t.workspaceId, t.runId),
+    index('model_versions_updated_idx').on(t.workspaceId, t.updatedAt),
   ],
 )
 
 /** Where artifacts lie that nothing refers to any more, until a background pass has removed them. */
-export const artifactRemovals = pgTable('artifact_removals', {
-  prefix: text('prefix').primaryKey(),
-  createdAt: moment('created_at').notNull().default(sql`now()`),
-})
+export const artifactRemovals = pgTable(
+  'artifact_removals',
+  {
+    workspaceId: workspaceId(),
+    prefix: text('prefix').notNull(),
+    createdAt: moment('created_at').notNull().default(sql`now()`),
+  },
+  (t) => [primaryKey({ columns: [t.workspaceId, t.prefix] })],
+)
 
 export type ExperimentRow = typeof experiments.$inferSelect
 export type RunRow = typeof runs.$inferSelect

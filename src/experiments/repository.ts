@@ -1,10 +1,10 @@
-import { and, count, desc, eq, isNull, sql } from 'drizzle-orm'
-import type { Db, TimeCursor } from '../db/database.ts'
+import { and, count, desc, eq, isNull, type SQL, sql } from 'drizzle-orm'
+import type { Db, Scope, TimeCursor } from '../db/database.ts'
 import { type ExperimentRow, experiments, runs } from '../db/schema.ts'
 import { DEFAULT_EXPERIMENT } from '../ids.ts'
 import { type PageQuery, type Placed, pageStatement } from '../search/page.ts'
 
-export type NewExperiment = typeof experiments.$inferInsert
+export type NewExperiment = Omit<typeof experiments.$inferInsert, 'workspaceId'>
 export type ExperimentPatch = Partial<Pick<ExperimentRow, 'name' | 'owner' | 'description' | 'status'>>
 
 /** Experiments are not the native API's to show while they are in the trash. */
@@ -29,10 +29,12 @@ export interface FoundExperiment {
 
 /** Lazy statements on experiments; a batch or a unit of work sends them. */
 export class ExperimentRepository {
+  readonly #scope: Scope
   readonly #db: Db
 
-  constructor(db: Db) {
-    this.#db = db
+  constructor(scope: Scope) {
+    this.#scope = scope
+    this.#db = scope.db
   }
 
   /**
@@ -43,8 +45,8 @@ export class ExperimentRepository {
     const same = sql`case when ${experiments.creationHash} = excluded.creation_hash then excluded.creation_hash end`
     return this.#db
       .insert(experiments)
-      .values(experiment)
-      .onConflictDoUpdate({ target: experiments.id, set: { creationHash: same } })
+      .values({ ...experiment, workspaceId: this.#scope.workspace })
+      .onConflictDoUpdate({ target: [experiments.workspaceId, experiments.id], set: { creationHash: same } })
   }
 
   /** Whether there is such an experiment: one row, or none. */
@@ -52,19 +54,19 @@ export class ExperimentRepository {
     return this.#db
       .select({ id: experiments.id })
       .from(experiments)
-      .where(and(eq(experiments.id, id), shown))
+      .where(and(this.#is(id), shown))
   }
 
   find(id: string) {
     return this.#db
       .select()
       .from(experiments)
-      .where(and(eq(experiments.id, id), shown))
+      .where(and(this.#is(id), shown))
   }
 
   /** As `find`, in the trash too. */
   findAny(id: string) {
-    return this.#db.select().from(experiments).where(eq(experiments.id, id))
+    return this.#db.select().from(experiments).where(this.#is(id))
   }
 
   /** The experiments of a name, in the trash too: those that are not come first, then the newest. */
@@ -72,7 +74,7 @@ export class ExperimentRepository {
     return this.#db
       .select()
       .from(experiments)
-      .where(eq(experiments.name, name))
+      .where(and(this.#own, eq(experiments.name, name)))
       .orderBy(sql`${experiments.deletedAt} is not null`, desc(experiments.createdAt), desc(experiments.id))
       .limit(1)
   }
@@ -81,13 +83,21 @@ export class ExperimentRepository {
   ensureDefault() {
     return this.#db
       .insert(experiments)
-      .values({ id: DEFAULT_EXPERIMENT, name: 'Default', owner: 'mlflow', creationHash: '' })
+      .values({
+        workspaceId: this.#scope.workspace,
+        id: DEFAULT_EXPERIMENT,
+        name: 'Default',
+        owner: 'mlflow',
+        creationHash: '',
+      })
       .onConflictDoNothing()
   }
 
   /** Makes others who want this name wait until the transaction ends, where names must differ. */
   lockName(name: string) {
-    return this.#db.execute(sql`select pg_advisory_xact_lock(hashtextextended(${name}, 0))`)
+    return this.#db.execute(
+      sql`select pg_advisory_xact_lock(hashtextextended(${name}, ${this.#scope.workspace}))`,
+    )
   }
 
   /**
@@ -103,10 +113,10 @@ export class ExperimentRepository {
     creationHash,
   }: Required<Pick<NewExperiment, 'id' | 'name' | 'owner' | 'tags' | 'artifactLocation' | 'creationHash'>>) {
     return this.#db.execute(sql`
-      insert into experiments (id, name, owner, tags, artifact_location, creation_hash)
-      select ${id}::uuid, ${name}, ${owner}, ${JSON.stringify(tags)}::jsonb, ${artifactLocation}::text, ${creationHash}
-      where not exists (select from experiments where name = ${name} and id <> ${id}::uuid)
-      on conflict (id) do nothing`)
+      insert into experiments (workspace_id, id, name, owner, tags, artifact_location, creation_hash)
+      select ${this.#scope.workspace}, ${id}::uuid, ${name}, ${owner}, ${JSON.stringify(tags)}::jsonb, ${artifactLocation}::text, ${creationHash}
+      where not exists (select from experiments where ${this.#own} and name = ${name} and id <> ${id}::uuid)
+      on conflict (workspace_id, id) do nothing`)
   }
 
   /** Renames an experiment that is not in the trash unless the name is taken; after `lockName`, as `insertNamed`. */
@@ -116,9 +126,12 @@ export class ExperimentRepository {
       .set({ name, updatedAt: sql`now()` })
       .where(
         and(
-          eq(experiments.id, id),
+          this.#is(id),
           shown,
-          sql`not exists (select from experiments as other where other.name = ${name} and other.id <> ${id}::uuid)`,
+          sql`not exists (
+            select from experiments as other
+            where other.workspace_id = ${experiments.workspaceId} and other.name = ${name} and other.id <> ${id}::uuid
+          )`,
         ),
       )
   }
@@ -128,7 +141,7 @@ export class ExperimentRepository {
     return this.#db
       .update(experiments)
       .set({ deletedAt: deleted ? sql`now()` : null, updatedAt: sql`now()` })
-      .where(and(eq(experiments.id, id), deleted ? shown : sql`not ${shown}`))
+      .where(and(this.#is(id), deleted ? shown : sql`not ${shown}`))
       .returning({ id: experiments.id })
   }
 
@@ -137,7 +150,7 @@ export class ExperimentRepository {
     return this.#db
       .update(experiments)
       .set({ tags: sql`${experiments.tags} || ${JSON.stringify(tags)}::jsonb` })
-      .where(and(eq(experiments.id, id), shown))
+      .where(and(this.#is(id), shown))
   }
 
   /** Removes a tag of an experiment that is not in the trash; a row where it was there. */
@@ -145,7 +158,7 @@ export class ExperimentRepository {
     return this.#db
       .update(experiments)
       .set({ tags: sql`${experiments.tags} - ${key}::text` })
-      .where(and(eq(experiments.id, id), shown, sql`${experiments.tags} ? ${key}::text`))
+      .where(and(this.#is(id), shown, sql`${experiments.tags} ? ${key}::text`))
       .returning({ id: experiments.id })
   }
 
@@ -154,6 +167,7 @@ export class ExperimentRepository {
     return this.#db.execute<{ row: FoundExperiment } & Placed & Record<string, unknown>>(
       pageStatement({
         ...query,
+        conditions: [this.#own, ...query.conditions],
         key: sql`experiments.id`,
         from: sql`experiments`,
         row: sql`json_build_object(
@@ -162,7 +176,7 @@ export class ExperimentRepository {
           'created', (extract(epoch from created_at) * 1000)::bigint,
           'updated', (extract(epoch from updated_at) * 1000)::bigint
         )`,
-        read: sql`experiments on experiments.id = placed.key`,
+        read: sql`experiments on ${this.#own} and experiments.id = placed.key`,
       }),
     )
   }
@@ -183,11 +197,19 @@ export class ExperimentRepository {
         status: experiments.status,
         createdAt: experiments.createdAt,
         // Counted for the rows of the page alone; an outer join would count before the limit is applied.
-        runCount: this.#db.$count(runs, and(eq(runs.experimentId, experiments.id), isNull(runs.deletedAt))),
+        runCount: this.#db.$count(
+          runs,
+          and(
+            eq(runs.workspaceId, experiments.workspaceId),
+            eq(runs.experimentId, experiments.id),
+            isNull(runs.deletedAt),
+          ),
+        ),
       })
       .from(experiments)
       .where(
         and(
+          this.#own,
           shown,
           owner === undefined ? undefined : eq(experiments.owner, owner),
           status === undefined ? undefined : eq(experiments.status, status),
@@ -203,12 +225,12 @@ export class ExperimentRepository {
     return this.#db
       .update(experiments)
       .set({ ...patch, updatedAt: sql`now()` })
-      .where(and(eq(experiments.id, id), shown))
+      .where(and(this.#is(id), shown))
   }
 
   /** Deletes an experiment and, by cascade, everything below it; gives the id when there was one. */
   delete(id: string) {
-    return this.#db.delete(experiments).where(eq(experiments.id, id)).returning({ id: experiments.id })
+    return this.#db.delete(experiments).where(this.#is(id)).returning({ id: experiments.id })
   }
 
   /** How many experiments each owner has, most first; one row more than `limit` when there is a next page. */
@@ -217,7 +239,7 @@ export class ExperimentRepository {
     return this.#db
       .select({ owner: experiments.owner, count: experimentCount })
       .from(experiments)
-      .where(shown)
+      .where(and(this.#own, shown))
       .groupBy(experiments.owner)
       .having(
         after &&
@@ -225,5 +247,13 @@ export class ExperimentRepository {
       )
       .orderBy(desc(experimentCount), experiments.owner)
       .limit(limit + 1)
+  }
+
+  get #own(): SQL {
+    return sql`${experiments.workspaceId} = ${this.#scope.workspace}`
+  }
+
+  #is(id: string): SQL {
+    return sql`(${this.#own} and ${experiments.id} = ${id}::uuid)`
   }
 }

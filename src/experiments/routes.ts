@@ -111,8 +111,8 @@ export const experimentRoutes = router()
     async (c) => {
       const body = c.req.valid('json')
       const id = body.id ?? newId()
-      const experiments = new ExperimentRepository(c.var.db.http)
-      const runs = new RunRepository(c.var.db.http)
+      const experiments = new ExperimentRepository(c.var.db.scope)
+      const runs = new RunRepository(c.var.db.scope)
       const { name, owner, description = null } = body
       const newExperiment = { id, name, owner, description }
       // The same experiment sent again must find the same run.
@@ -153,7 +153,7 @@ export const experimentRoutes = router()
     }),
     async (c) => {
       const { owner, status, limit, cursor: after } = c.req.valid('query')
-      const experiments = new ExperimentRepository(c.var.db.http)
+      const experiments = new ExperimentRepository(c.var.db.scope)
       const [rows] = await c.var.db.batch([experiments.list({ owner, status, after, limit })])
       const kept = page(c, rows, limit, (row) => [row.createdAt.getTime(), row.id])
       return c.json(
@@ -180,8 +180,8 @@ export const experimentRoutes = router()
     }),
     async (c) => {
       const { id } = c.req.valid('param')
-      const experiments = new ExperimentRepository(c.var.db.http)
-      const runs = new RunRepository(c.var.db.http)
+      const experiments = new ExperimentRepository(c.var.db.scope)
+      const runs = new RunRepository(c.var.db.scope)
       const [[row], summaries] = await c.var.db.batch([
         experiments.find(id),
         runs.summaries(id, { limit: RUNS_SHOWN }),
@@ -203,8 +203,8 @@ export const experimentRoutes = router()
     async (c) => {
       const { id } = c.req.valid('param')
       const change = c.req.valid('json')
-      const experiments = new ExperimentRepository(c.var.db.http)
-      const runs = new RunRepository(c.var.db.http)
+      const experiments = new ExperimentRepository(c.var.db.scope)
+      const runs = new RunRepository(c.var.db.scope)
       const work = new UnitOfWork(c.var.db)
       const patch: ExperimentPatch = Object.fromEntries(
         Object.entries(change).filter(([, value]) => value !== undefined),
@@ -229,8 +229,8 @@ export const experimentRoutes = router()
     }),
     async (c) => {
       const { id } = c.req.valid('param')
-      const experiments = new ExperimentRepository(c.var.db.http)
-      const artifacts = new ArtifactRepository(c.var.db.http)
+      const experiments = new ExperimentRepository(c.var.db.scope)
+      const artifacts = new ArtifactRepository(c.var.db.scope)
       const removal = artifacts.removeOfExperiment(id, new URL(c.req.url).host)
       const [{ rows }, [deleted]] = await c.var.db.batch([removal, experiments.delete(id)], {
         timeout: DELETE_TIMEOUT,
@@ -255,7 +255,7 @@ export const experimentRoutes = router()
     }),
     async (c) => {
       const { limit, cursor: after } = c.req.valid('query')
-      const experiments = new ExperimentRepository(c.var.db.http)
+      const experiments = new ExperimentRepository(c.var.db.scope)
       const [rows] = await c.var.db.batch([experiments.owners({ after, limit })])
       return c.json(
         page(c, rows, limit, (row) => [row.count, row.owner]),

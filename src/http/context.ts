@@ -4,6 +4,7 @@ import type { RequestIdVariables } from 'hono/request-id'
 import type { Database } from '../db/database.ts'
 import type { Env } from '../env.ts'
 import { invalid, TrackerError } from '../errors.ts'
+import type { Access } from '../keys/access.ts'
 import { findingsOf } from './problem.ts'
 
 /** What every handler finds on its context. */
@@ -11,6 +12,7 @@ export interface AppEnv {
   Bindings: Env
   Variables: RequestIdVariables & {
     db: Database
+    access: Access
     /** Settles when an answer that goes on after its handler has ended. */
     finished?: Promise<void>
   }

@@ -1,6 +1,7 @@
 import { createMiddleware } from 'hono/factory'
 import { matchedRoutes } from 'hono/route'
 import { Database } from '../db/database.ts'
+import { isHandler } from '../keys/scopes.ts'
 import type { AppEnv } from './context.ts'
 import { log } from './log.ts'
 
@@ -26,9 +27,9 @@ export const requestLog = createMiddleware<AppEnv>(async (c, next) => {
     log('info', {
       request_id: c.get('requestId'),
       method: c.req.method,
-      // What takes any method is a middleware, or says that there is nothing.
-      route: matchedRoutes(c).findLast(({ method }) => method !== 'ALL')?.path ?? '*',
+      route: matchedRoutes(c).findLast(isHandler)?.path ?? '*',
       status: c.res.status,
+      actor: c.get('access')?.actor,
       ...figures(),
     })
   const finished = c.get('finished')

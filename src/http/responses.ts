@@ -5,6 +5,11 @@ import { Problem, TITLES } from './problem.ts'
 /** Each problem that a route can answer, and an example of what it says. */
 const PROBLEMS = {
   400: ['The body cannot be read, or is not JSON.', 'The body is not UTF-8'],
+  401: [
+    'There is no API key, or none that is good.',
+    'There is no such API key: it was revoked, or it has expired',
+  ],
+  403: ['The API key is good, but not for this.', 'This API key may not do that: it has another scope'],
   404: ['There is nothing with this id.', 'Run not found'],
   409: ['It is there already and says something else.', 'A run with this id was created with other content'],
   413: ['The body is over the limit.', 'The body has more than 8388608 bytes'],
@@ -12,6 +17,10 @@ const PROBLEMS = {
   422: [
     'Something in the request is not valid; `errors` says what and where.',
     'The request is not valid; errors says what and where',
+  ],
+  429: [
+    'This key has asked too often; `Retry-After` says after how many seconds to ask again.',
+    'Too many requests',
   ],
   503: [
     'The database is away; `Retry-After` says after how many seconds to ask again.',
@@ -34,17 +43,20 @@ function problem(status: ProblemStatus) {
   return {
     description,
     content: { 'application/problem+json': { schema: Problem, example } },
-    ...(status === 503 && {
+    ...((status === 503 || status === 429) && {
       headers: { 'Retry-After': { description: 'Seconds.', schema: { type: 'integer' as const } } },
     }),
   }
 }
 
+/** Answers of whatever needs a key. */
+const keyed = { 401: problem(401), 403: problem(403), 429: problem(429), 503: problem(503) }
+
 /** Answers of a route that reads. */
-export const reads = { 422: problem(422), 503: problem(503) }
+export const reads = { 422: problem(422), ...keyed }
 
 /** Answers of a route that names one thing. */
-export const finds = { 404: problem(404), 503: problem(503) }
+export const finds = { 404: problem(404), ...keyed }
 
 /** Answers of a route that takes a body. */
 export const takesBody = { 400: problem(400), 413: problem(413), 415: problem(415), ...reads }

@@ -83,13 +83,14 @@ export const metricRoutes = router()
     }),
     async (c) => {
       const { id } = c.req.valid('param')
+      c.var.access.logTo({ run: id })
       const text = await readBody(c.req.raw, [JSON_TYPE, ...LINES])
       const now = Date.now()
       const { series, count, repeated, ignored } = (
         mediaType(c.req.raw) === JSON_TYPE ? readJson : readLines
       )(text, now)
 
-      const metrics = new MetricRepository(c.var.db.http)
+      const metrics = new MetricRepository(c.var.db.scope)
       const { rows } = await c.var.db.single(metrics.log(id, toCall(series)))
       const [stored, due] = rows[0]?.logged ?? []
       if (stored === undefined) throw notFound('Run')
@@ -115,8 +116,8 @@ export const metricRoutes = router()
     }),
     async (c) => {
       const { id } = c.req.valid('param')
-      const runs = new RunRepository(c.var.db.http)
-      const metrics = new MetricRepository(c.var.db.http)
+      const runs = new RunRepository(c.var.db.scope)
+      const metrics = new MetricRepository(c.var.db.scope)
       const { limit, cursor: after } = c.req.valid('query')
       const [[run], summaries] = await c.var.db.batch([
         runs.exists(id),
@@ -171,8 +172,8 @@ export const metricRoutes = router()
       const pageSize = asPage ? limit : EXPORT_PAGE
 
       const range = { from, to, after }
-      const runs = new RunRepository(c.var.db.http)
-      const metrics = new MetricRepository(c.var.db.http)
+      const runs = new RunRepository(c.var.db.scope)
+      const metrics = new MetricRepository(c.var.db.scope)
       const [[run], [series], { rows }] = await c.var.db.batch([
         runs.exists(id),
         metrics.find(id, name, rank),

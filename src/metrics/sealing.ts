@@ -7,7 +7,7 @@ import type { AppContext } from '../http/context.ts'
 import { log } from '../http/log.ts'
 import { type Chunk, readChunk, toChunk } from './chunk.ts'
 import { type Columns, merge, rangeOf, slice, startOf } from './columns.ts'
-import { MetricRepository, type WaitingRow } from './repository.ts'
+import { SealingRepository, type WaitingRow } from './sealing-repository.ts'
 
 /**
  * A chunk of FULL points or more stays as it is. One of less than SMALL, which charts have to open, is merged soon after
@@ -41,8 +41,8 @@ export function sealDue(c: AppContext, due: string | null | undefined): void {
  */
 async function sealSmall(db: Database, seriesIds: string[]): Promise<void> {
   try {
-    const metrics = new MetricRepository(db.http)
-    const { rows } = await db.single(metrics.waiting(seriesIds, BYTES_OF_PASS, SMALL))
+    const chunks = new SealingRepository(db.http)
+    const { rows } = await db.single(chunks.waiting(seriesIds, BYTES_OF_PASS, SMALL))
     await replace(db, rows, () => false)
   } catch (error) {
     log('error', { event: 'sealing', error: nameOf(error) })
@@ -56,15 +56,15 @@ async function sealSmall(db: Database, seriesIds: string[]): Promise<void> {
  * @throws what the database throws, so that the run counts as failed
  */
 export async function sealAll(db: Database, due: Date): Promise<void> {
-  const metrics = new MetricRepository(db.http)
+  const chunks = new SealingRepository(db.http)
   const done = { series: 0, chunks: 0, made: 0 }
   for (let pass = 0; pass < PASSES; pass++) {
     const { rows: series } = await db.single(
-      metrics.due({ many: MANY, few: SMALL, full: FULL }, POINTS_OF_PASS),
+      chunks.due({ many: MANY, few: SMALL, full: FULL }, POINTS_OF_PASS),
     )
     if (series.length === 0) break
     const { rows } = await db.single(
-      metrics.waiting(
+      chunks.waiting(
         series.map(({ series_id }) => series_id),
         BYTES_OF_PASS,
       ),
@@ -77,8 +77,8 @@ export async function sealAll(db: Database, due: Date): Promise<void> {
     done.chunks += rows.length
     done.made += made
   }
-  const { rows } = await db.single(metrics.state())
-  const size = due.getUTCMinutes() === 0 ? (await db.single(metrics.bytesPerPoint())).rows[0] : undefined
+  const { rows } = await db.single(chunks.state())
+  const size = due.getUTCMinutes() === 0 ? (await db.single(chunks.bytesPerPoint())).rows[0] : undefined
   log('info', { event: 'sealing', ...done, ...rows[0], ...size })
 }
 
@@ -98,7 +98,7 @@ async function replace(db: Database, rows: WaitingRow[], isQuiet: (seriesId: str
     }
   }
   if (old.length === 0) return { replaced: 0, made: 0 }
-  const { rows: outcome } = await db.single(new MetricRepository(db.http).replace(old, come))
+  const { rows: outcome } = await db.single(new SealingRepository(db.http).replace(old, come))
   return { replaced: Number(outcome[0]?.replaced ?? 0), made: come.length }
 }
 

@@ -5,7 +5,7 @@ import { download } from '../artifacts/download.ts'
 import { modelLocation, ownKey, runLocation } from '../artifacts/location.ts'
 import { joined, newFilePath, safePath } from '../artifacts/path.ts'
 import { ArtifactRepository } from '../artifacts/repository.ts'
-import { ArtifactStore, type Entry } from '../artifacts/store.ts'
+import { type Entry, ownStore } from '../artifacts/store.ts'
 import type { AppContext, AppEnv } from '../http/context.ts'
 import { ModelVersionRepository } from '../registry/versions.ts'
 import { invalidParameter, MlflowError } from './errors.ts'
@@ -21,14 +21,15 @@ const MAX_UPLOAD = 10 * 1024 * 1024
 /** Routes that name only a path: they ask the database nothing, not even whether there is such a run. */
 const proxied = new Hono<AppEnv>()
   .get('/artifacts', async (c) => {
-    const files = await new ArtifactStore(c.env).list(safePath(c.req.query('path') ?? ''))
+    const files = await (await ownStore(c)).list(safePath(c.req.query('path') ?? ''))
     return c.json(listed(files, ''))
   })
   .get('/artifacts/*', (c) => download(c, safePath(pathBehind(c, '/artifacts/'))))
   .put('/artifacts/*', async (c) => {
     const key = newFilePath(pathBehind(c, '/artifacts/'))
     const { raw } = c.req
-    const written = new ArtifactStore(c.env).put(key, bodyOf(raw), knownLength(raw))
+    const store = await ownStore(c)
+    const written = store.put(key, bodyOf(raw), knownLength(raw))
     // A client that hangs up must not end us before what it has sent is cleared away.
     c.executionCtx.waitUntil(written.catch(() => {}))
     await written
@@ -37,7 +38,7 @@ const proxied = new Hono<AppEnv>()
   .delete('/artifacts/*', async (c) => {
     const key = safePath(pathBehind(c, '/artifacts/'))
     if (key === '') throw invalidParameter('Invalid path: name what is to be deleted')
-    await new ArtifactStore(c.env).deleteAll(key)
+    await (await ownStore(c)).deleteAll(key)
     return c.json({})
   })
   .route('/', multipartRoutes)
@@ -57,7 +58,7 @@ const ofThings = new Hono<AppEnv>()
     const file = newFilePath(path)
     const bytes = await readUpload(c.req.raw)
     const root = keyOf(c, await locationOfRun(c, id))
-    await new ArtifactStore(c.env).putBytes(joined(root, file), bytes)
+    await (await ownStore(c)).putBytes(joined(root, file), bytes)
     return c.body(null, 200, { 'Content-Type': 'application/json' })
   })
   .get('/logged-models/:id/artifacts/directories', async (c) => {
@@ -82,7 +83,7 @@ artifactRoutes.get('/get-artifact', getOfRun).get('/model-versions/get-artifact'
   const { name = '', version = '' } = c.req.query()
   const file = safePath(requiredPath(c))
   const { number, told } = versionNumber(version)
-  const { rows } = await c.var.db.single(new ModelVersionRepository(c.var.db.http).location(name, number))
+  const { rows } = await c.var.db.single(new ModelVersionRepository(c.var.db.scope).location(name, number))
   const [row] = rows
   if (!row) throw noVersion(name, told)
   return download(c, joined(keyOf(c, row.location ?? ''), file))
@@ -102,14 +103,14 @@ function requiredPath(c: AppContext): string {
 
 async function locationOfRun(c: AppContext, id: string): Promise<string> {
   const uuid = runOf(id)
-  const [row] = await c.var.db.single(new ArtifactRepository(c.var.db.http).ofRun(uuid))
+  const [row] = await c.var.db.single(new ArtifactRepository(c.var.db.scope).ofRun(uuid))
   if (!row) throw noRun(id)
   return runLocation(row.experimentId, uuid, row.artifactUri)
 }
 
 async function locationOfModel(c: AppContext, id: string): Promise<string> {
   const uuid = modelOf(id)
-  const [row] = await c.var.db.single(new ArtifactRepository(c.var.db.http).ofModel(uuid))
+  const [row] = await c.var.db.single(new ArtifactRepository(c.var.db.scope).ofModel(uuid))
   if (!row) throw noLoggedModel(id)
   return modelLocation(row.experimentId, uuid, row.artifactLocation)
 }
@@ -126,7 +127,7 @@ function keyOf(c: AppContext, location: string): string {
 
 /** Lists a folder of a location. */
 async function list(c: AppContext, location: string, folder: string) {
-  const files = await new ArtifactStore(c.env).list(joined(keyOf(c, location), folder))
+  const files = await (await ownStore(c)).list(joined(keyOf(c, location), folder))
   return c.json({ root_uri: location, ...listed(files, folder) })
 }
 

@@ -39,6 +39,10 @@ const nothingHere = new Hono<AppEnv>().all('*', (c) => {
   throw new MlflowError('ENDPOINT_NOT_FOUND', `There is nothing at ${c.req.method} ${c.req.path}`)
 })
 
+/** Whether a path is of MLflow's API, in which failures have another form. */
+export const isMlflows = (path: string) =>
+  /^\/((ajax-)?api\/|version$|get-artifact$|model-versions\/get-artifact$)/.test(path)
+
 export const mlflowDoor = new Hono<AppEnv>()
 mlflowDoor.onError(onMlflowError)
 mlflowDoor.get('/version', (c) => c.text(VERSION))

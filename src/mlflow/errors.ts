@@ -8,10 +8,13 @@ import { FilterError } from '../search/filter.ts'
 const STATUS = {
   BAD_REQUEST: 400,
   INVALID_PARAMETER_VALUE: 400,
+  UNAUTHENTICATED: 401,
+  PERMISSION_DENIED: 403,
   RESOURCE_ALREADY_EXISTS: 400,
   RESOURCE_DOES_NOT_EXIST: 404,
   ENDPOINT_NOT_FOUND: 404,
   RESOURCE_CONFLICT: 409,
+  REQUEST_LIMIT_EXCEEDED: 429,
   INTERNAL_ERROR: 500,
   INVALID_STATE: 500,
   NOT_IMPLEMENTED: 501,
@@ -23,12 +26,15 @@ export type MlflowErrorCode = keyof typeof STATUS
 /** What a failure of the engine is called here. */
 const CODES: Record<ErrorCode, MlflowErrorCode> = {
   bad_request: 'BAD_REQUEST',
+  unauthorized: 'UNAUTHENTICATED',
+  forbidden: 'PERMISSION_DENIED',
   not_found: 'RESOURCE_DOES_NOT_EXIST',
   method_not_allowed: 'ENDPOINT_NOT_FOUND',
   conflict: 'RESOURCE_CONFLICT',
   too_large: 'INVALID_PARAMETER_VALUE',
   unsupported_media_type: 'INVALID_PARAMETER_VALUE',
   invalid: 'INVALID_PARAMETER_VALUE',
+  too_many_requests: 'REQUEST_LIMIT_EXCEEDED',
   internal: 'INTERNAL_ERROR',
   unavailable: 'TEMPORARILY_UNAVAILABLE',
 }

@@ -82,7 +82,7 @@ const noExperimentId = (id: string) =>
 /** A unit of work of which the default experiment, where it is the one that is meant, is part. */
 export function workOn(c: AppContext, ...ids: string[]): UnitOfWork {
   const work = new UnitOfWork(c.var.db)
-  if (ids.includes(DEFAULT_EXPERIMENT)) work.add(new ExperimentRepository(c.var.db.http).ensureDefault())
+  if (ids.includes(DEFAULT_EXPERIMENT)) work.add(new ExperimentRepository(c.var.db.scope).ensureDefault())
   return work
 }
 
@@ -106,7 +106,7 @@ export const experimentRoutes = new Hono<AppEnv>()
     for (const { key, value } of tags) checkTag(key, value)
     if (location) checkLocation(location)
 
-    const experiments = new ExperimentRepository(c.var.db.http)
+    const experiments = new ExperimentRepository(c.var.db.scope)
     const id = newId()
     const work = workOn(c, ...(name === 'Default' ? [DEFAULT_EXPERIMENT] : []))
     work.add(experiments.lockName(name))
@@ -129,7 +129,7 @@ export const experimentRoutes = new Hono<AppEnv>()
     const { experiment_id: id } = await message(c, ById)
     const uuid = experimentOf(id)
     const work = workOn(c, uuid)
-    const found = work.add(new ExperimentRepository(c.var.db.http).findAny(uuid))
+    const found = work.add(new ExperimentRepository(c.var.db.scope).findAny(uuid))
     await work.commit()
     const [row] = found.result
     if (!row) throw noExperiment(id)
@@ -138,7 +138,7 @@ export const experimentRoutes = new Hono<AppEnv>()
   .get('/experiments/get-by-name', async (c) => {
     const { experiment_name: name } = await message(c, z.object({ experiment_name: requiredText }))
     const work = workOn(c, ...(name === 'Default' ? [DEFAULT_EXPERIMENT] : []))
-    const found = work.add(new ExperimentRepository(c.var.db.http).findByName(name))
+    const found = work.add(new ExperimentRepository(c.var.db.scope).findByName(name))
     await work.commit()
     const [row] = found.result
     if (!row) throw doesNotExist(`Could not find experiment with name '${name}'`)
@@ -157,7 +157,7 @@ export const experimentRoutes = new Hono<AppEnv>()
       )
     }
     const { rows } = await c.var.db.single(
-      new DatasetRepository(c.var.db.http).summaries(experimentsOf(ids), MAX_SUMMARIES),
+      new DatasetRepository(c.var.db.scope).summaries(experimentsOf(ids), MAX_SUMMARIES),
     )
     const summaries = rows.map(({ experiment_id: id, context, ...dataset }) => ({
       experiment_id: experimentId(id),
@@ -170,7 +170,7 @@ export const experimentRoutes = new Hono<AppEnv>()
     const { experiment_id: id, new_name: name } = await message(c, ById.extend({ new_name: requiredText }))
     const uuid = experimentOf(id)
     checkLength('name', MAX_EXPERIMENT_NAME, name)
-    const experiments = new ExperimentRepository(c.var.db.http)
+    const experiments = new ExperimentRepository(c.var.db.scope)
     const work = workOn(c, uuid, ...(name === 'Default' ? [DEFAULT_EXPERIMENT] : []))
     work.add(experiments.lockName(name))
     work.add(experiments.rename(uuid, name))
@@ -200,7 +200,7 @@ export const experimentRoutes = new Hono<AppEnv>()
     } = await message(c, ById.extend({ key: requiredText, value: text }))
     const uuid = experimentOf(id)
     checkTag(key, value)
-    const experiments = new ExperimentRepository(c.var.db.http)
+    const experiments = new ExperimentRepository(c.var.db.scope)
     const work = workOn(c, uuid)
     work.add(experiments.setTags(uuid, { [key]: value }))
     const found = work.add(experiments.findAny(uuid))
@@ -213,7 +213,7 @@ export const experimentRoutes = new Hono<AppEnv>()
   .post('/experiments/delete-experiment-tag', async (c) => {
     const { experiment_id: id, key } = await message(c, ById.extend({ key: requiredText }))
     const uuid = experimentOf(id)
-    const experiments = new ExperimentRepository(c.var.db.http)
+    const experiments = new ExperimentRepository(c.var.db.scope)
     const work = workOn(c, uuid)
     const deleted = work.add(experiments.deleteTag(uuid, key))
     const found = work.add(experiments.findAny(uuid))
@@ -252,7 +252,7 @@ async function search(c: AppContext) {
       : [sql`${table.deletedAt} is ${stage === 'DELETED_ONLY' ? sql`not null` : sql`null`}`]),
     ...(filter === undefined ? [] : [condition(filter, experimentComparison(filterText))]),
   ]
-  const experiments = new ExperimentRepository(c.var.db.http)
+  const experiments = new ExperimentRepository(c.var.db.scope)
   const [, { rows }] = await c.var.db.batch([
     experiments.ensureDefault(),
     experiments.search({ conditions, order, after, limit }),
@@ -268,8 +268,8 @@ async function search(c: AppContext) {
 async function setDeleted(c: AppContext, id: string, deleted: boolean) {
   const uuid = experimentOf(id)
   const work = workOn(c, uuid)
-  const changed = work.add(new ExperimentRepository(c.var.db.http).setDeleted(uuid, deleted))
-  work.add(new RunRepository(c.var.db.http).setAllDeleted(uuid, deleted))
+  const changed = work.add(new ExperimentRepository(c.var.db.scope).setDeleted(uuid, deleted))
+  work.add(new RunRepository(c.var.db.scope).setAllDeleted(uuid, deleted))
   await work.commit({ timeout: DELETE_TIMEOUT, repeatable: false })
   if (changed.result.length === 0) throw noExperiment(id)
 }

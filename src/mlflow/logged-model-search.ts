@@ -73,7 +73,7 @@ export async function searchLoggedModels(c: AppContext) {
   // MLflow takes that, and finds nothing.
   if (limit < 0) return c.json({})
   const { rows } = await c.var.db.single(
-    new LoggedModelRepository(c.var.db.http).search({ conditions, order: keys, joins, after, limit }),
+    new LoggedModelRepository(c.var.db.scope).search({ conditions, order: keys, joins, after, limit }),
   )
   const { kept, next } = pageOf(rows, limit)
   return c.json({

@@ -21,7 +21,7 @@ const MAX_RUN_ID = 256
 /** What no name of a logged model has in it. */
 const BAD_CHARACTERS = ['/', ':', '.', '%', '"', "'"]
 
-const modelsOf = (c: AppContext) => new LoggedModelRepository(c.var.db.http)
+const modelsOf = (c: AppContext) => new LoggedModelRepository(c.var.db.scope)
 
 export const loggedModelRoutes = new Hono<AppEnv>()
   .post('/logged-models', async (c) => {
@@ -56,7 +56,7 @@ export const loggedModelRoutes = new Hono<AppEnv>()
       }),
     )
     const created = work.add(models.find(id))
-    const found = work.add(new ExperimentRepository(c.var.db.http).findAny(experiment))
+    const found = work.add(new ExperimentRepository(c.var.db.scope).findAny(experiment))
     await work.commit()
     const [row] = created.result.rows
     if (row) return c.json({ model: loggedModel(row.model) })

@@ -91,7 +91,7 @@ export const metricRoutes = new Hono<AppEnv>()
       if (run === undefined) return []
       const range = { from: INT64_MIN, to: INT64_MAX, after }
       const { rows } = await c.var.db.single(
-        new MetricRepository(c.var.db.http).history(run, key, 0, { ...reach(range), limit }),
+        new MetricRepository(c.var.db.scope).history(run, key, 0, { ...reach(range), limit }),
       )
       return pageOf(rows, range, limit)
     }
@@ -131,7 +131,7 @@ export const metricRoutes = new Hono<AppEnv>()
     if (key === undefined) throw invalidParameter('GetMetricHistoryBulk request must specify a metric_key.')
     const limit = Math.min(Number(c.req.query('max_results') ?? MAX_BULK) || MAX_BULK, MAX_BULK)
     const uuids = uuidsOf(runs).sort()
-    const metrics = new MetricRepository(c.var.db.http)
+    const metrics = new MetricRepository(c.var.db.scope)
     // Two trips: which of the runs fill the answer decides how much may be read of each.
     const counts = new Map(
       (await c.var.db.single(metrics.counts(uuids, key))).map(({ runId, count }) => [runId, count]),
@@ -198,7 +198,7 @@ async function historiesOf(
   range = { from: INT64_MIN, to: INT64_MAX },
 ): Promise<History[]> {
   if (wanted.length === 0) return []
-  const metrics = new MetricRepository(c.var.db.http)
+  const metrics = new MetricRepository(c.var.db.scope)
   const answers = await c.var.db.batch(
     wanted.map(({ run, limit }) => metrics.history(run, key, 0, { ...range, limit })),
   )
@@ -310,9 +310,12 @@ function readToken(token: string): PlacedPoint {
 /** Logs metrics, and what else comes with them, all or nothing. */
 async function logMetrics(c: AppContext, id: string, logged: Metric[], change: RunPatch = {}) {
   const run = runOf(id)
+  c.var.access.logTo({ run })
   const call = toCall(seriesOf(logged))
-  const metrics = new MetricRepository(c.var.db.http)
+  const metrics = new MetricRepository(c.var.db.scope)
   const ofModels = modelMetrics(logged)
+  // Models are of the whole workspace.
+  if (ofModels.length > 0) c.var.access.demand('write')
   if (Object.keys(change).length === 0 && ofModels.length === 0) {
     const { rows } = await c.var.db.single(metrics.log(run, call))
     checkState(id, rows[0])
@@ -323,7 +326,7 @@ async function logMetrics(c: AppContext, id: string, logged: Metric[], change: R
   const patched = patch(c, id, change, work, true)
   const stored = work.add(metrics.log(run, call, allowed(change)))
   if (ofModels.length > 0) {
-    work.add(new LoggedModelRepository(c.var.db.http).logMetrics(run, ofModels, allowed(change)))
+    work.add(new LoggedModelRepository(c.var.db.scope).logMetrics(run, ofModels, allowed(change)))
   }
   await work.commit()
   patched.check()

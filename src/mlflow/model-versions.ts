@@ -31,16 +31,16 @@ const ACTIVE_STAGES = ['Staging', 'Production']
 const ofVersion = <S extends z.ZodRawShape>(shape: S) =>
   z.object({ name: requiredText, version: requiredText, ...shape })
 
-const versionsOf = (c: AppContext) => new ModelVersionRepository(c.var.db.http)
+const versionsOf = (c: AppContext) => new ModelVersionRepository(c.var.db.scope)
 
 export const modelVersionRoutes = new Hono<AppEnv>()
   .post('/model-versions/create', async (c) => {
     const version = await readNewVersion(c)
-    const { http } = c.var.db
+    const { scope } = c.var.db
     const work = new UnitOfWork(c.var.db)
-    work.add(new RegisteredModelRepository(http).lock(version.name))
-    const outcome = work.add(createVersion(http, version))
-    if (version.model) work.add(linkVersion(http, version.model, version.creationId))
+    work.add(new RegisteredModelRepository(scope).lock(version.name))
+    const outcome = work.add(createVersion(scope, version))
+    if (version.model) work.add(linkVersion(scope, version.model, version.creationId))
     const created = work.add(versionsOf(c).findCreated(version.creationId))
     await work.commit()
     const [row] = created.result.rows
@@ -76,7 +76,7 @@ export const modelVersionRoutes = new Hono<AppEnv>()
     }
     checkModelName(name)
     const { number, told } = versionNumber(body.version)
-    const models = new RegisteredModelRepository(c.var.db.http)
+    const models = new RegisteredModelRepository(c.var.db.scope)
     const versions = versionsOf(c)
     const work = new UnitOfWork(c.var.db)
     work.add(models.lock(name))
@@ -92,7 +92,7 @@ export const modelVersionRoutes = new Hono<AppEnv>()
     const { name, version } = await message(c, ofVersion({}))
     const { number, told } = versionNumber(version)
     checkModelName(name)
-    const models = new RegisteredModelRepository(c.var.db.http)
+    const models = new RegisteredModelRepository(c.var.db.scope)
     const work = new UnitOfWork(c.var.db)
     work.add(models.lock(name))
     work.add(models.forget(name, number))

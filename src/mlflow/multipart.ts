@@ -10,7 +10,7 @@ import { Hono } from 'hono'
 import { z } from 'zod'
 import { bodyOf, knownLength } from '../artifacts/body.ts'
 import { joined, newFilePath, safePath } from '../artifacts/path.ts'
-import { ArtifactStore } from '../artifacts/store.ts'
+import { ownStore } from '../artifacts/store.ts'
 import type { AppContext, AppEnv } from '../http/context.ts'
 import { doesNotExist, invalidParameter } from './errors.ts'
 import { integer, maybe, message, requiredText } from './message.ts'
@@ -34,7 +34,7 @@ export const multipartRoutes = new Hono<AppEnv>()
       )
     }
     const key = keyOf(c, '/mpu/create/', path)
-    const id = await new ArtifactStore(c.env).createUpload(key)
+    const id = await (await ownStore(c)).createUpload(key)
     const credentials = Array.from({ length: count }, (_, i) => ({
       url: urlOf(c, 'mpu/part', key, { upload_id: id, part_number: `${i + 1}` }),
       part_number: i + 1,
@@ -53,7 +53,7 @@ export const multipartRoutes = new Hono<AppEnv>()
     if (length === undefined) throw invalidParameter('A part must say how long it is: Content-Length')
     const key = newFilePath(pathBehind(c, '/mpu/part/'))
     const body = length === 0 ? new Uint8Array() : bodyOf(c.req.raw)
-    const etag = await new ArtifactStore(c.env).putPart(key, id, partNumber, body)
+    const etag = await (await ownStore(c)).putPart(key, id, partNumber, body)
     return c.body(null, 200, { ETag: `"${etag}"` })
   })
   .post('/mpu/complete/*', async (c) => {
@@ -74,17 +74,17 @@ export const multipartRoutes = new Hono<AppEnv>()
         etag: etag.replace(/^(?:W\/)?"(.*)"$/, '$1'),
       }))
       .sort((a, b) => a.partNumber - b.partNumber)
-    await new ArtifactStore(c.env).completeUpload(keyOf(c, '/mpu/complete/', path), id, uploaded)
+    await (await ownStore(c)).completeUpload(keyOf(c, '/mpu/complete/', path), id, uploaded)
     return c.json({})
   })
   .post('/mpu/abort/*', async (c) => {
     const { path, upload_id: id } = await message(c, OfUpload)
-    await new ArtifactStore(c.env).abortUpload(keyOf(c, '/mpu/abort/', path), id)
+    await (await ownStore(c)).abortUpload(keyOf(c, '/mpu/abort/', path), id)
     return c.json({})
   })
   .get('/presigned/*', async (c) => {
     const key = newFilePath(pathBehind(c, '/presigned/'))
-    const object = await new ArtifactStore(c.env).head(key)
+    const object = await (await ownStore(c)).head(key)
     if (!object) throw doesNotExist(`No such artifact: '${key}'`)
     return c.json({ url: urlOf(c, 'artifacts', key), headers: {}, file_size: object.size })
   })

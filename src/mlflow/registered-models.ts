@@ -37,7 +37,7 @@ const MAX_PAGE = 1_000
 
 const ofModel = <S extends z.ZodRawShape>(shape: S) => z.object({ name: requiredText, ...shape })
 
-const modelsOf = (c: AppContext) => new RegisteredModelRepository(c.var.db.http)
+const modelsOf = (c: AppContext) => new RegisteredModelRepository(c.var.db.scope)
 
 export const registeredModelRoutes = new Hono<AppEnv>()
   .post('/registered-models/create', async (c) => {
@@ -81,7 +81,7 @@ export const registeredModelRoutes = new Hono<AppEnv>()
     const models = modelsOf(c)
     const work = new UnitOfWork(c.var.db)
     const locked = work.add(models.lock(name))
-    work.add(new ModelVersionRepository(c.var.db.http).touchAll(name))
+    work.add(new ModelVersionRepository(c.var.db.scope).touchAll(name))
     work.add(models.rename(name, to))
     const renamed = work.add(models.find(to))
     try {
@@ -163,7 +163,7 @@ export const registeredModelRoutes = new Hono<AppEnv>()
     const { name, alias } = await message(c, ofModel({ alias: requiredText }))
     checkModelName(name)
     checkAliasName(alias)
-    const versions = new ModelVersionRepository(c.var.db.http)
+    const versions = new ModelVersionRepository(c.var.db.scope)
     const isNewest = alias.toLowerCase() === 'latest'
     const { rows } = await c.var.db.single(
       isNewest ? versions.findNewest(name) : versions.findByAlias(name, alias),

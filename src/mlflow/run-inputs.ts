@@ -38,10 +38,11 @@ export const runInputRoutes = new Hono<AppEnv>()
       }),
     )
     const uuid = runOf(body.run_id)
+    c.var.access.logTo({ run: uuid })
     const inputs = body.datasets.map(({ dataset, tags }) => ({ ...checkDataset(dataset, tags), tags }))
-    const datasets = new DatasetRepository(c.var.db.http)
+    const datasets = new DatasetRepository(c.var.db.scope)
     const work = new UnitOfWork(c.var.db)
-    const state = work.add(new RunRepository(c.var.db.http).check(uuid, {}))
+    const state = work.add(new RunRepository(c.var.db.scope).check(uuid, {}))
     if (inputs.length > 0) {
       work.add(datasets.insert(uuid, inputs))
       work.add(datasets.use(uuid, inputs))
@@ -67,10 +68,11 @@ export const runInputRoutes = new Hono<AppEnv>()
       }),
     )
     const uuid = runOf(body.run_id)
+    c.var.access.logTo({ run: uuid })
     const work = new UnitOfWork(c.var.db)
-    const state = work.add(new RunRepository(c.var.db.http).check(uuid, {}))
+    const state = work.add(new RunRepository(c.var.db.scope).check(uuid, {}))
     work.add(
-      new DatasetRepository(c.var.db.http).addModels(
+      new DatasetRepository(c.var.db.scope).addModels(
         uuid,
         'output',
         body.models.map(({ model_id, step = 0 }) => ({ modelId: model_id, step: String(step) })),
@@ -84,7 +86,8 @@ export const runInputRoutes = new Hono<AppEnv>()
     const { run_id: id, model_json: json } = await message(c, ofRun({ model_json: requiredText }))
     const model = modelOf(json)
     const uuid = runOf(id)
-    const runs = new RunRepository(c.var.db.http)
+    c.var.access.logTo({ run: uuid })
+    const runs = new RunRepository(c.var.db.scope)
     const work = new UnitOfWork(c.var.db)
     const state = work.add(runs.check(uuid, {}))
     work.add(runs.appendToTag(uuid, 'mlflow.log-model.history', model))

@@ -63,6 +63,7 @@ export const runRoutes = new Hono<AppEnv>()
     )
     const experiment = body.experiment_id || '0'
     const uuid = experimentOf(experiment)
+    c.var.access.logTo({ experiment: uuid })
     const tags = Object.fromEntries(body.tags.map(({ key, value }) => [key, value]))
     const { [RUN_NAME]: tagged, [PARENT_RUN]: parent } = tags
     checkNamed(tags)
@@ -74,7 +75,7 @@ export const runRoutes = new Hono<AppEnv>()
     }
     const name = body.run_name || tagged || randomName()
     checkLength('run_name', 250, name)
-    const insert = new RunRepository(c.var.db.http).insert({
+    const insert = new RunRepository(c.var.db.scope).insert({
       id: newId(),
       experimentId: uuid,
       name,
@@ -95,7 +96,7 @@ export const runRoutes = new Hono<AppEnv>()
   })
   .get('/runs/get', async (c) => {
     const { run_id: id } = await message(c, ofRun({}))
-    const { rows } = await c.var.db.single(fullRun(c.var.db.http, runOf(id)))
+    const { rows } = await c.var.db.single(fullRun(c.var.db.scope, runOf(id)))
     const [row] = rows
     if (!row) throw noRun(id)
     return jsonText(c, `{"run":${run(row)}}`)
@@ -121,7 +122,7 @@ export const runRoutes = new Hono<AppEnv>()
       },
       work,
     )
-    const found = work.add(listedRun(c.var.db.http, runOf(body.run_id)))
+    const found = work.add(listedRun(c.var.db.scope, runOf(body.run_id)))
     await work.commit()
     patched.check()
     const [row] = found.result.rows
@@ -157,7 +158,7 @@ export const runRoutes = new Hono<AppEnv>()
   .post('/runs/delete-tag', async (c) => {
     const { run_id: id, key } = await message(c, ofRun({ key: requiredText }))
     const uuid = runOf(id)
-    const runs = new RunRepository(c.var.db.http)
+    const runs = new RunRepository(c.var.db.scope)
     const work = new UnitOfWork(c.var.db)
     const deleted = work.add(
       key === RUN_NAME
@@ -189,7 +190,7 @@ export const runRoutes = new Hono<AppEnv>()
     checkOrder(body.order_by)
     const view = body.run_view_type
     const { rows } = await c.var.db.single(
-      searchRuns(c.var.db.http, {
+      searchRuns(c.var.db.scope, {
         experimentIds: experimentsOf(body.experiment_ids),
         trash: view === 'DELETED_ONLY' ? 'only' : view === 'ALL' ? 'with' : 'without',
         filter: parseFilter(body.filter ?? ''),
@@ -213,7 +214,7 @@ export const runRoutes = new Hono<AppEnv>()
 /** Creates a run; in the default experiment after seeing to it that this is there. */
 async function created(c: AppContext, experiment: string, insert: ReturnType<RunRepository['insert']>) {
   const { db } = c.var
-  const ensure = new ExperimentRepository(db.http).ensureDefault()
+  const ensure = new ExperimentRepository(db.scope).ensureDefault()
   const { rows } =
     experiment === DEFAULT_EXPERIMENT ? (await db.batch([ensure, insert]))[1] : await db.single(insert)
   const [row] = rows
@@ -242,7 +243,8 @@ const without = (tags: Record<string, string>, name: string) =>
  */
 export function patch(c: AppContext, id: string, change: RunPatch, work: UnitOfWork, isBatch = false) {
   const uuid = runOf(id)
-  const runs = new RunRepository(c.var.db.http)
+  c.var.access.logTo({ run: uuid })
+  const runs = new RunRepository(c.var.db.scope)
   const checked = work.add(runs.check(uuid, change))
   work.add(runs.update(uuid, change))
   return {
@@ -288,7 +290,7 @@ function changedParams(
 }
 
 async function setDeleted(c: AppContext, id: string, deleted: boolean) {
-  const found = await c.var.db.single(new RunRepository(c.var.db.http).setDeleted(runOf(id), deleted))
+  const found = await c.var.db.single(new RunRepository(c.var.db.scope).setDeleted(runOf(id), deleted))
   if (found.length === 0) throw noRun(id)
 }
 

@@ -1,5 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
-import type { Db } from '../db/database.ts'
+import type { Db, Scope } from '../db/database.ts'
 import type { Step } from '../metrics/columns.ts'
 import { doubleText } from '../metrics/double.ts'
 import { type PageQuery, type Placed, pageStatement } from '../search/page.ts'
@@ -35,40 +35,43 @@ type Model = { model: LoggedModel } & Record<string, unknown>
  * too, as in MLflow: a model may be deleted while it is still being uploaded.
  */
 export class LoggedModelRepository {
+  readonly #scope: Scope
   readonly #db: Db
 
-  constructor(db: Db) {
-    this.#db = db
+  constructor(scope: Scope) {
+    this.#scope = scope
+    this.#db = scope.db
   }
 
   /** Creates a model in an experiment that is not in the trash; again it does nothing. */
   insert({ id, experimentId, name, modelType, sourceRunId, params, tags }: NewLoggedModel) {
     return this.#db.execute(sql`
-      insert into logged_models (id, experiment_id, name, model_type, source_run_id, artifact_location, params, tags)
-      select ${id}::uuid, experiment.id, ${name}, ${modelType}, ${sourceRunId},
+      insert into logged_models (workspace_id, id, experiment_id, name, model_type, source_run_id, artifact_location, params, tags)
+      select experiment.workspace_id, ${id}::uuid, experiment.id, ${name}, ${modelType}, ${sourceRunId},
         -- Before the query of the URI, if it has one.
         regexp_replace(artifact_location, '/*([?].*)?$', ${`/models/m-${id.replaceAll('-', '')}/artifacts\\1`}::text),
         ${JSON.stringify(params)}::jsonb, ${JSON.stringify(tags)}::jsonb
       -- Whoever is about to put it into the trash waits for us, or we for him.
       from (
-        select id, deleted_at, artifact_location from experiments where id = ${experimentId}::uuid for share
+        select workspace_id, id, deleted_at, artifact_location from experiments
+        where workspace_id = ${this.#scope.workspace} and id = ${experimentId}::uuid for share
       ) as experiment
       where experiment.deleted_at is null
       on conflict (id) do nothing`)
   }
 
   find(id: string) {
-    return this.#read(sql`logged_models`, sql`m.id = ${id}::uuid and m.deleted_at is null`)
+    return this.#read(sql`logged_models`, sql`${this.#isM(id)} and m.deleted_at is null`)
   }
 
   /** As `find`, in the trash too. */
   findAny(id: string) {
-    return this.#read(sql`logged_models`, sql`m.id = ${id}::uuid`)
+    return this.#read(sql`logged_models`, this.#isM(id))
   }
 
   /** Whether there is such a model, in the trash or not: one row, or none. */
   exists(id: string) {
-    return this.#db.execute<Id>(sql`select id from logged_models where id = ${id}::uuid`)
+    return this.#db.execute<Id>(sql`select id from logged_models where ${this.#is(id)}`)
   }
 
   /** Sets the status; gives the model as it is then. */
@@ -77,7 +80,7 @@ export class LoggedModelRepository {
       sql`changed`,
       sql`true`,
       sql`with changed as (
-        update logged_models set status = ${status}, updated_at = now() where id = ${id}::uuid returning *
+        update logged_models set status = ${status}, updated_at = now() where ${this.#is(id)} returning *
       )`,
     )
   }
@@ -103,7 +106,7 @@ export class LoggedModelRepository {
   changedParams(id: string, params: Record<string, string>) {
     return this.#db.execute<{ changed: string[] } & Record<string, unknown>>(sql`
       select array_to_json(array(select key from (${changed(params)}) as changed)) as changed
-      from logged_models where id = ${id}::uuid for no key update`)
+      from logged_models where ${this.#is(id)} for no key update`)
   }
 
   /** Sets params that the model does not hold with another value. After `changedParams`. */
@@ -117,20 +120,22 @@ export class LoggedModelRepository {
 
   /**
    * Logs points of models, of a run under a condition on its row. A point that is there already is left alone. A model
-   * that does not exist violates a foreign key.
+   * that does not exist makes the statement fail.
    */
   logMetrics(runId: string, metrics: ModelMetric[], condition: SQL) {
     const of = <T>(value: (metric: ModelMetric) => T) => sql.param(metrics.map(value))
     return this.#db.execute(sql`
       insert into logged_model_metrics (model_id, name, value, step, time, run_id, dataset_name, dataset_digest)
-      select metric.model, metric.name, metric.value, metric.step, metric.time, runs.id, metric.dataset, metric.digest
+      -- Of a model that does not exist there is no id, which its column refuses.
+      select own.id, metric.name, metric.value, metric.step, metric.time, runs.id, metric.dataset, metric.digest
       from runs cross join unnest(
         ${of(({ modelId }) => modelId)}::uuid[], ${of(({ name }) => name)}::text[],
         ${of(({ value }) => doubleText(value))}::float8[], ${of(({ step }) => String(step))}::bigint[],
         ${of(({ time }) => String(time))}::bigint[], ${of(({ datasetName }) => datasetName ?? null)}::text[],
         ${of(({ datasetDigest }) => datasetDigest ?? null)}::text[]
       ) with ordinality as metric (model, name, value, step, time, dataset, digest, place)
-      where runs.id = ${runId}::uuid and ${condition}
+      left join logged_models as own on own.workspace_id = runs.workspace_id and own.id = metric.model
+      where runs.workspace_id = ${this.#scope.workspace} and runs.id = ${runId}::uuid and ${condition}
       order by metric.place
       on conflict do nothing`)
   }
@@ -140,12 +145,22 @@ export class LoggedModelRepository {
     return this.#db.execute<{ row: LoggedModel } & Placed & Record<string, unknown>>(
       pageStatement({
         ...query,
+        conditions: [sql`m.workspace_id = ${this.#scope.workspace}`, ...query.conditions],
         key: sql`m.id`,
         from: sql`logged_models as m ${query.joins}`,
         row: LOGGED_MODEL,
         read: sql`logged_models as m on m.id = placed.key`,
       }),
     )
+  }
+
+  /** A row of `logged_models`, or of it as `m`. */
+  #is(id: string): SQL {
+    return sql`logged_models.workspace_id = ${this.#scope.workspace} and logged_models.id = ${id}::uuid`
+  }
+
+  #isM(id: string): SQL {
+    return sql`m.workspace_id = ${this.#scope.workspace} and m.id = ${id}::uuid`
   }
 
   #read(from: SQL, condition: SQL, before = sql``) {
@@ -156,7 +171,7 @@ export class LoggedModelRepository {
 
   #update(id: string, set: SQL, condition = sql`true`) {
     return this.#db.execute<Id>(
-      sql`update logged_models set ${set} where id = ${id}::uuid and ${condition} returning id`,
+      sql`update logged_models set ${set} where ${this.#is(id)} and ${condition} returning id`,
     )
   }
 }

@@ -1,5 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
-import type { Db } from '../db/database.ts'
+import type { Db, Scope } from '../db/database.ts'
 import { type PageQuery, type Placed, pageStatement } from '../search/page.ts'
 import { MODEL, type ModelRow } from './rows.ts'
 
@@ -8,10 +8,12 @@ type Name = { name: string } & Record<string, unknown>
 
 /** Lazy statements on registered models; a batch or a unit of work sends them. */
 export class RegisteredModelRepository {
+  readonly #scope: Scope
   readonly #db: Db
 
-  constructor(db: Db) {
-    this.#db = db
+  constructor(scope: Scope) {
+    this.#scope = scope
+    this.#db = scope.db
   }
 
   /**
@@ -20,7 +22,7 @@ export class RegisteredModelRepository {
    */
   lock(name: string) {
     return this.#db.execute<Name>(
-      sql`select name from registered_models where name = ${name} for no key update`,
+      sql`select name from registered_models where ${this.#is(name)} for no key update`,
     )
   }
 
@@ -33,14 +35,14 @@ export class RegisteredModelRepository {
   }) {
     const { name, description, tags, creationId } = model
     return this.#db.execute(sql`
-      insert into registered_models (name, description, tags, creation_id)
-      values (${name}, ${description}, ${JSON.stringify(tags)}::jsonb, ${creationId}::uuid)
-      on conflict (name) do nothing`)
+      insert into registered_models (workspace_id, name, description, tags, creation_id)
+      values (${this.#scope.workspace}, ${name}, ${description}, ${JSON.stringify(tags)}::jsonb, ${creationId}::uuid)
+      on conflict (workspace_id, name) do nothing`)
   }
 
   find(name: string) {
     return this.#db.execute<Model>(
-      sql`select ${MODEL} as model from registered_models as m where m.name = ${name}`,
+      sql`select ${MODEL} as model from registered_models as m where m.workspace_id = ${this.#scope.workspace} and m.name = ${name}`,
     )
   }
 
@@ -48,7 +50,7 @@ export class RegisteredModelRepository {
   describe(name: string, description: string) {
     return this.#db.execute<Model>(sql`
       with m as (
-        update registered_models set description = ${description}, updated_at = now() where name = ${name} returning *
+        update registered_models set description = ${description}, updated_at = now() where ${this.#is(name)} returning *
       )
       select ${MODEL} as model from m`)
   }
@@ -56,17 +58,17 @@ export class RegisteredModelRepository {
   /** Renames a model, and with it its versions. A name that is taken violates the key. */
   rename(name: string, to: string) {
     return this.#db.execute<Name>(sql`
-      update registered_models set name = ${to}, updated_at = now() where name = ${name} returning name`)
+      update registered_models set name = ${to}, updated_at = now() where ${this.#is(name)} returning name`)
   }
 
   /** Deletes a model and, by cascade, its versions. */
   delete(name: string) {
-    return this.#db.execute<Name>(sql`delete from registered_models where name = ${name} returning name`)
+    return this.#db.execute<Name>(sql`delete from registered_models where ${this.#is(name)} returning name`)
   }
 
   /** Says that the model changed because one of its versions did, if there is that version. */
   touch(name: string, version: number) {
-    return this.#update(name, sql`updated_at = now()`, hasVersion(name, version))
+    return this.#update(name, sql`updated_at = now()`, this.#hasVersion(name, version))
   }
 
   setTag(name: string, key: string, value: string) {
@@ -82,7 +84,7 @@ export class RegisteredModelRepository {
     return this.#update(
       name,
       sql`aliases = aliases || jsonb_build_object(${alias}::text, ${version}::int)`,
-      hasVersion(name, version),
+      this.#hasVersion(name, version),
     )
   }
 
@@ -94,7 +96,7 @@ export class RegisteredModelRepository {
   forget(name: string, version: number) {
     const kept = sql`
       select coalesce(jsonb_object_agg(key, value), '{}') from jsonb_each(aliases) where value <> to_jsonb(${version}::int)`
-    return this.#update(name, sql`aliases = (${kept}), updated_at = now()`, hasVersion(name, version))
+    return this.#update(name, sql`aliases = (${kept}), updated_at = now()`, this.#hasVersion(name, version))
   }
 
   /** A page of models. */
@@ -102,20 +104,29 @@ export class RegisteredModelRepository {
     return this.#db.execute<{ row: ModelRow } & Placed & Record<string, unknown>>(
       pageStatement({
         ...query,
+        conditions: [sql`m.workspace_id = ${this.#scope.workspace}`, ...query.conditions],
         key: sql`m.name`,
         from: sql`registered_models as m`,
         row: MODEL,
-        read: sql`registered_models as m on m.name = placed.key`,
+        read: sql`registered_models as m on m.workspace_id = ${this.#scope.workspace} and m.name = placed.key`,
       }),
     )
   }
 
   #update(name: string, set: SQL, condition = sql`true`) {
     return this.#db.execute<Name>(
-      sql`update registered_models set ${set} where name = ${name} and ${condition} returning name`,
+      sql`update registered_models set ${set} where ${this.#is(name)} and ${condition} returning name`,
     )
   }
-}
 
-const hasVersion = (name: string, version: number) =>
-  sql`exists (select from model_versions as v where v.name = ${name} and v.version = ${version}::int)`
+  #is(name: string): SQL {
+    return sql`registered_models.workspace_id = ${this.#scope.workspace} and registered_models.name = ${name}`
+  }
+
+  #hasVersion(name: string, version: number): SQL {
+    return sql`exists (
+      select from model_versions as v
+      where v.workspace_id = ${this.#scope.workspace} and v.name = ${name} and v.version = ${version}::int
+    )`
+  }
+}

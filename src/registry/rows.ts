@@ -55,9 +55,11 @@ export const MODEL = sql`json_build_object(
     from unnest(array['None', 'Staging', 'Production', 'Archived']) as each (name)
     cross join lateral (
       select ${VERSION} as version, (
-        select min(first.version) from model_versions as first where first.name = m.name and first.stage = each.name
+        select min(first.version) from model_versions as first
+        where first.workspace_id = m.workspace_id and first.name = m.name and first.stage = each.name
       ) as first
-      from model_versions as v where v.name = m.name and v.stage = each.name order by v.version desc limit 1
+      from model_versions as v
+      where v.workspace_id = m.workspace_id and v.name = m.name and v.stage = each.name order by v.version desc limit 1
     ) as latest
   )
 )`

@@ -1,5 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
-import type { Db } from '../db/database.ts'
+import type { Db, Scope } from '../db/database.ts'
 import { type PageQuery, type Placed, pageStatement } from '../search/page.ts'
 import { type Stage, VERSION, type VersionRow } from './rows.ts'
 
@@ -8,19 +8,24 @@ type Version<V = VersionRow> = { version: V; aliases: Record<string, number> } &
 
 /** Lazy statements on versions of registered models; a batch or a unit of work sends them. */
 export class ModelVersionRepository {
+  readonly #scope: Scope
   readonly #db: Db
 
-  constructor(db: Db) {
-    this.#db = db
+  constructor(scope: Scope) {
+    this.#scope = scope
+    this.#db = scope.db
   }
 
   find(name: string, version: number) {
-    return this.#read(sql`model_versions`, sql`v.name = ${name} and v.version = ${version}::int`)
+    return this.#read(sql`model_versions`, this.#is(name, version))
   }
 
   /** The version that a request made. */
   findCreated(creationId: string) {
-    return this.#read(sql`model_versions`, sql`v.creation_id = ${creationId}::uuid`)
+    return this.#read(
+      sql`model_versions`,
+      sql`v.workspace_id = ${this.#scope.workspace} and v.creation_id = ${creationId}::uuid`,
+    )
   }
 
   /** The version that an alias stands for: null where it stands for none, no row where there is no such model. */
@@ -37,7 +42,7 @@ export class ModelVersionRepository {
   location(name: string, version: number) {
     return this.#db.execute<{ location: string | null } & Record<string, unknown>>(sql`
       select coalesce(nullif(v.storage_location, ''), v.source) as location
-      from model_versions as v where v.name = ${name} and v.version = ${version}::int`)
+      from model_versions as v where ${this.#is(name, version)}`)
   }
 
   /** Sets the description; gives the version as it is then. */
@@ -54,13 +59,19 @@ export class ModelVersionRepository {
   archiveOthers(name: string, version: number, stage: Stage) {
     return this.#db.execute(sql`
       update model_versions as v set stage = 'Archived', updated_at = now()
-      where v.name = ${name} and v.version <> ${version}::int and v.stage = ${stage}
-        and exists (select from model_versions as moved where moved.name = ${name} and moved.version = ${version}::int)`)
+      where v.workspace_id = ${this.#scope.workspace} and v.name = ${name} and v.version <> ${version}::int
+        and v.stage = ${stage}
+        and exists (
+          select from model_versions as moved
+          where moved.workspace_id = v.workspace_id and moved.name = v.name and moved.version = ${version}::int
+        )`)
   }
 
   /** Says that all versions of a model changed, because it gets another name. */
   touchAll(name: string) {
-    return this.#db.execute(sql`update model_versions set updated_at = now() where name = ${name}`)
+    return this.#db.execute(
+      sql`update model_versions set updated_at = now() where workspace_id = ${this.#scope.workspace} and name = ${name}`,
+    )
   }
 
   setTag(name: string, version: number, key: string, value: string) {
@@ -73,7 +84,7 @@ export class ModelVersionRepository {
 
   delete(name: string, version: number) {
     return this.#db.execute<{ version: number } & Record<string, unknown>>(
-      sql`delete from model_versions where name = ${name} and version = ${version}::int returning version`,
+      sql`delete from model_versions as v where ${this.#is(name, version)} returning version`,
     )
   }
 
@@ -82,6 +93,7 @@ export class ModelVersionRepository {
     return this.#db.execute<{ row: VersionRow } & Placed & Record<string, unknown>>(
       pageStatement({
         ...query,
+        conditions: [sql`v.workspace_id = ${this.#scope.workspace}`, ...query.conditions],
         key: sql`v.creation_id`,
         from: sql`model_versions as v`,
         row: VERSION,
@@ -95,7 +107,7 @@ export class ModelVersionRepository {
       sql`changed`,
       sql`true`,
       sql`with changed as (
-        update model_versions set ${set} where name = ${name} and version = ${version}::int returning *
+        update model_versions as v set ${set} where ${this.#is(name, version)} returning *
       )`,
     )
   }
@@ -103,7 +115,7 @@ export class ModelVersionRepository {
   #read(from: SQL, condition: SQL, before = sql``) {
     return this.#db.execute<Version>(sql`
       ${before} select ${VERSION} as version, m.aliases
-      from ${from} as v join registered_models as m on m.name = v.name where ${condition}`)
+      from ${from} as v join registered_models as m on m.workspace_id = v.workspace_id and m.name = v.name where ${condition}`)
   }
 
   /** The newest of a model's versions under a condition. */
@@ -111,9 +123,14 @@ export class ModelVersionRepository {
     return this.#db.execute<Version<VersionRow | null>>(sql`
       select newest.version, m.aliases
       from registered_models as m left join lateral (
-        select ${VERSION} as version from model_versions as v where v.name = m.name and ${condition}
+        select ${VERSION} as version from model_versions as v
+        where v.workspace_id = m.workspace_id and v.name = m.name and ${condition}
         order by v.version desc limit 1
       ) as newest on true
-      where m.name = ${name}`)
+      where m.workspace_id = ${this.#scope.workspace} and m.name = ${name}`)
+  }
+
+  #is(name: string, version: number): SQL {
+    return sql`v.workspace_id = ${this.#scope.workspace} and v.name = ${name} and v.version = ${version}::int`
   }
 }

@@ -186,7 +186,7 @@ export function runComparison(text: Text, words: RunWords): (comparison: Compari
         return sql`exists (
           select from series
           -- Said for the index: that of the run follows from it.
-          where series.experiment_id = ${runs.experimentId}
+          where series.workspace_id = ${runs.workspaceId} and series.experiment_id = ${runs.experimentId}
             and series.run_id = ${runs.id} and series.name = ${field.key} and series.rank = 0 and ${compareNumber(column, comparator, value.value)}
         )`
       }
@@ -209,7 +209,7 @@ export function runComparison(text: Text, words: RunWords): (comparison: Compari
         const compared = (held: SQL) => compareText(held, comparator, texts('dataset attributes'))
         return sql`exists (
           select from run_datasets join datasets on datasets.id = run_datasets.dataset_id
-          where run_datasets.run_id = ${runs.id} and ${
+          where run_datasets.workspace_id = ${runs.workspaceId} and run_datasets.run_id = ${runs.id} and ${
             field.key === 'context'
               ? sql`exists (
                   select from jsonb_array_elements(run_datasets.tags) as tag

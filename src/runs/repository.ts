@@ -1,5 +1,5 @@
-import { and, desc, eq, isNull, type SQL, sql } from 'drizzle-orm'
-import type { Db } from '../db/database.ts'
+import { and, desc, isNull, type SQL, sql } from 'drizzle-orm'
+import type { Db, Scope } from '../db/database.ts'
 import { ACTIVE_RUN_STATUSES, type RunRow, runs, type Scalar } from '../db/schema.ts'
 import { MAX_NAMED_BYTES } from '../http/schemas.ts'
 import { LISTED, type ListedRun } from './search.ts'
@@ -44,10 +44,12 @@ const isActive = (status: RunRow['status']) => ACTIVE_RUN_STATUSES.some((active)
 
 /** Lazy statements on runs; a batch or a unit of work sends them. */
 export class RunRepository {
+  readonly #scope: Scope
   readonly #db: Db
 
-  constructor(db: Db) {
-    this.#db = db
+  constructor(scope: Scope) {
+    this.#scope = scope
+    this.#db = scope.db
   }
 
   /**
@@ -56,23 +58,25 @@ export class RunRepository {
    */
   insert(run: NewRun) {
     const parent = run.parentMayLack
-      ? sql`(select id from runs where id = ${run.parentRunId}::uuid)`
+      ? sql`(select id from runs where ${this.#is(run.parentRunId)})`
       : sql`${run.parentRunId}::uuid`
     return this.#db.execute<ListedRun & Record<string, unknown>>(sql`
       insert into runs (
-        id, experiment_id, parent_run_id, name, seed, started_at, user_id, artifact_uri, params, tags, creation_hash
+        workspace_id, id, experiment_id, parent_run_id, name, seed, started_at, user_id, artifact_uri, params, tags, creation_hash
       )
-      select ${run.id}::uuid, case when experiments.deleted_at is null then experiment.id end, ${parent}, ${run.name}, ${run.seed ?? null}::bigint,
+      select workspace.id, ${run.id}::uuid, case when experiments.deleted_at is null then experiment.id end, ${parent}, ${run.name}, ${run.seed ?? null}::bigint,
         coalesce(${run.startedAt?.toISOString() ?? null}::timestamptz, now()), ${run.userId ?? null},
         -- Before the query of the URI, if it has one.
         regexp_replace(experiments.artifact_location, '/*([?].*)?$', ${`/${run.id.replaceAll('-', '')}/artifacts\\1`}::text),
         ${JSON.stringify(run.params)}::jsonb, ${JSON.stringify(run.tags)}::jsonb, ${run.creationHash}
       from (select ${run.experimentId}::uuid as id) as experiment
+      cross join (select ${this.#scope.workspace} as id) as workspace
       -- Whoever is about to put it into the trash waits for us, or we for him.
       left join (
-        select id, deleted_at, artifact_location from experiments where id = ${run.experimentId}::uuid for share
-      ) as experiments using (id)
-      on conflict (id) do update set
+        select id, deleted_at, artifact_location from experiments
+        where workspace_id = ${this.#scope.workspace} and id = ${run.experimentId}::uuid for share
+      ) as experiments on experiments.id = experiment.id
+      on conflict (workspace_id, id) do update set
         creation_hash = case when runs.creation_hash = excluded.creation_hash then excluded.creation_hash end
       returning ${LISTED}`)
   }
@@ -81,7 +85,7 @@ export class RunRepository {
     return this.#db
       .select()
       .from(runs)
-      .where(and(eq(runs.id, id), shown))
+      .where(and(this.#is(id), shown))
   }
 
   /** Whether there is such a run: one row, or none. */
@@ -89,7 +93,7 @@ export class RunRepository {
     return this.#db
       .select({ id: runs.id })
       .from(runs)
-      .where(and(eq(runs.id, id), shown))
+      .where(and(this.#is(id), shown))
   }
 
   /** The newest runs of an experiment, no more of each than an experiment shows. */
@@ -98,7 +102,7 @@ export class RunRepository {
     return this.#db
       .select({ id, startedAt, status })
       .from(runs)
-      .where(and(eq(runs.experimentId, experimentId), shown))
+      .where(and(this.#of(experimentId), shown))
       .orderBy(desc(runs.startedAt), desc(runs.id))
       .limit(filter.limit)
   }
@@ -119,7 +123,7 @@ export class RunRepository {
         endsNothing: endsNothing(patch),
       })
       .from(runs)
-      .where(eq(runs.id, id))
+      .where(this.#is(id))
       .for('no key update')
   }
 
@@ -133,12 +137,15 @@ export class RunRepository {
         ...(patch.params && { params: mergedParams(patch.params) }),
         ...(patch.tags && { tags: mergedTags(patch.tags) }),
         ...(patch.parentRunId !== undefined && {
-          parentRunId: sql`(select parent.id from runs as parent where parent.id = ${patch.parentRunId}::uuid)`,
+          parentRunId: sql`(
+            select parent.id from runs as parent
+            where parent.workspace_id = ${runs.workspaceId} and parent.id = ${patch.parentRunId}::uuid
+          )`,
         }),
         // Drizzle refuses an update that sets nothing.
         id,
       })
-      .where(and(eq(runs.id, id), sql`${allowed(patch)}`))
+      .where(and(this.#is(id), sql`${allowed(patch)}`))
   }
 
   /** Removes a tag of a run that is not in the trash; a row where it was there. */
@@ -146,7 +153,7 @@ export class RunRepository {
     return this.#db
       .update(runs)
       .set({ tags: sql`${runs.tags} - ${key}::text` })
-      .where(and(eq(runs.id, id), shown, sql`${runs.tags} ? ${key}::text`))
+      .where(and(this.#is(id), shown, sql`${runs.tags} ? ${key}::text`))
       .returning({ id: runs.id })
   }
 
@@ -155,9 +162,7 @@ export class RunRepository {
     return this.#db
       .update(runs)
       .set({ parentRunId: null, tags: sql`${runs.tags} - ${key}::text` })
-      .where(
-        and(eq(runs.id, id), shown, sql`(${runs.parentRunId} is not null or ${runs.tags} ? ${key}::text)`),
-      )
+      .where(and(this.#is(id), shown, sql`(${runs.parentRunId} is not null or ${runs.tags} ? ${key}::text)`))
       .returning({ id: runs.id })
   }
 
@@ -166,7 +171,7 @@ export class RunRepository {
     return this.#db
       .update(runs)
       .set({ name: null })
-      .where(and(eq(runs.id, id), shown, sql`${runs.name} is not null`))
+      .where(and(this.#is(id), shown, sql`${runs.name} is not null`))
       .returning({ id: runs.id })
   }
 
@@ -178,7 +183,7 @@ export class RunRepository {
     return this.#db
       .update(runs)
       .set({ tags: sql`${runs.tags} || jsonb_build_object(${key}::text, (${list})::text)` })
-      .where(and(eq(runs.id, id), shown))
+      .where(and(this.#is(id), shown))
   }
 
   /** Puts a run into the trash or takes it out; a row where there is such a run, wherever it was. */
@@ -186,7 +191,7 @@ export class RunRepository {
     return this.#db
       .update(runs)
       .set({ deletedAt: deleted ? sql`coalesce(${runs.deletedAt}, now())` : null })
-      .where(eq(runs.id, id))
+      .where(this.#is(id))
       .returning({ id: runs.id })
   }
 
@@ -195,12 +200,20 @@ export class RunRepository {
     return this.#db
       .update(runs)
       .set({ deletedAt: deleted ? sql`now()` : null })
-      .where(and(eq(runs.experimentId, experimentId), deleted ? shown : sql`not ${shown}`))
+      .where(and(this.#of(experimentId), deleted ? shown : sql`not ${shown}`))
   }
 
   /** Deletes a run and, by cascade, its points; gives the id when there was one. */
   delete(id: string) {
-    return this.#db.delete(runs).where(eq(runs.id, id)).returning({ id: runs.id })
+    return this.#db.delete(runs).where(this.#is(id)).returning({ id: runs.id })
+  }
+
+  #is(id: string | null): SQL {
+    return sql`(${runs.workspaceId} = ${this.#scope.workspace} and ${runs.id} = ${id}::uuid)`
+  }
+
+  #of(experimentId: string): SQL {
+    return sql`(${runs.workspaceId} = ${this.#scope.workspace} and ${runs.experimentId} = ${experimentId}::uuid)`
   }
 }
 

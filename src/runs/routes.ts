@@ -57,9 +57,10 @@ export const runRoutes = router()
     async (c) => {
       const { id: experimentId } = c.req.valid('param')
       const body = c.req.valid('json')
+      c.var.access.logTo({ experiment: experimentId })
       const id = body.id ?? newId()
-      const runs = new RunRepository(c.var.db.http)
-      const metrics = new MetricRepository(c.var.db.http)
+      const runs = new RunRepository(c.var.db.scope)
+      const metrics = new MetricRepository(c.var.db.scope)
       const newRun = newRunRow(id, experimentId, body)
       const hash = await creationHash(newRun)
 
@@ -112,10 +113,10 @@ export const runRoutes = router()
         limit,
         cursor,
       } = c.req.valid('query')
-      const experiments = new ExperimentRepository(c.var.db.http)
+      const experiments = new ExperimentRepository(c.var.db.scope)
       const [[experiment], { rows }] = await c.var.db.batch([
         experiments.exists(id),
-        listRuns(c.var.db.http, {
+        listRuns(c.var.db.scope, {
           experimentIds: [id],
           trash: 'without',
           status,
@@ -146,8 +147,8 @@ export const runRoutes = router()
     }),
     async (c) => {
       const { id } = c.req.valid('param')
-      const runs = new RunRepository(c.var.db.http)
-      const metrics = new MetricRepository(c.var.db.http)
+      const runs = new RunRepository(c.var.db.scope)
+      const metrics = new MetricRepository(c.var.db.scope)
       const [[row], summaries] = await c.var.db.batch([
         runs.find(id),
         metrics.summaries(id, { limit: SERIES_SHOWN }),
@@ -171,13 +172,14 @@ export const runRoutes = router()
     }),
     async (c) => {
       const { id } = c.req.valid('param')
+      c.var.access.logTo({ run: id })
       const { ended_at: endedAt, ...rest } = c.req.valid('json')
       const patch: RunPatch = { ...rest, endedAt }
       if (endedAt && (patch.status === 'running' || patch.status === 'scheduled')) {
         throw new TrackerError('conflict', `A run that is ${patch.status} has no end: leave out ended_at`)
       }
-      const runs = new RunRepository(c.var.db.http)
-      const metrics = new MetricRepository(c.var.db.http)
+      const runs = new RunRepository(c.var.db.scope)
+      const metrics = new MetricRepository(c.var.db.scope)
 
       const work = new UnitOfWork(c.var.db)
       const checked = work.add(runs.check(id, patch))
@@ -211,8 +213,8 @@ export const runRoutes = router()
     }),
     async (c) => {
       const { id } = c.req.valid('param')
-      const runs = new RunRepository(c.var.db.http)
-      const artifacts = new ArtifactRepository(c.var.db.http)
+      const runs = new RunRepository(c.var.db.scope)
+      const artifacts = new ArtifactRepository(c.var.db.scope)
       const removal = artifacts.removeOfRun(id, new URL(c.req.url).host)
       const [{ rows }, [deleted]] = await c.var.db.batch([removal, runs.delete(id)], {
         timeout: DELETE_TIMEOUT,

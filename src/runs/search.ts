@@ -1,6 +1,6 @@
 /** Finds runs by filter and order, and reads them with all that a run shows, in one statement. */
 import { type SQL, sql } from 'drizzle-orm'
-import type { Db } from '../db/database.ts'
+import type { Scope } from '../db/database.ts'
 import type { RunRow, Scalar } from '../db/schema.ts'
 import { readCursor } from '../search/cursor.ts'
 import type { Filter, Order } from '../search/filter.ts'
@@ -96,7 +96,7 @@ const FULL = sql`${LISTED},
     )
     from (
       select name, last_value, last_time, last_step from series
-      where series.run_id = runs.id and series.rank = 0
+      where series.workspace_id = runs.workspace_id and series.run_id = runs.id and series.rank = 0
       order by name collate "C" limit ${METRICS_SHOWN}::int
     ) as shown
   ) as metrics,
@@ -111,25 +111,33 @@ const FULL = sql`${LISTED},
         octet_length(source_type) + octet_length(source) + coalesce(octet_length(schema), 0)
           + coalesce(octet_length(profile), 0) + octet_length(run_datasets.tags::text)
       ) over (order by datasets.id) <= ${DATASET_BYTES_SHOWN}::int as fits
-      from run_datasets join datasets on datasets.id = run_datasets.dataset_id where run_datasets.run_id = runs.id
+      from run_datasets join datasets on datasets.id = run_datasets.dataset_id
+      where run_datasets.workspace_id = runs.workspace_id and run_datasets.run_id = runs.id
       order by datasets.id limit 10000
     ) as used
   ) as datasets,
   (
     select json_agg(json_build_object('role', role, 'model_id', model_id, 'step', step::text) order by id)
-    from (select * from run_models where run_models.run_id = runs.id order by id limit 10000) as used
+    from (
+      select * from run_models
+      where run_models.workspace_id = runs.workspace_id and run_models.run_id = runs.id order by id limit 10000
+    ) as used
   ) as models`
 
 const FULL_SIZE = sql`${LISTED_SIZE} + coalesce(octet_length(metrics), 0)
   + coalesce(octet_length(datasets::text), 0) + coalesce(octet_length(models::text), 0)`
 
 /** A run as it is listed, whether it is in the trash or not. */
-export const listedRun = (db: Db, id: string) =>
-  db.execute<ListedRun & Record<string, unknown>>(sql`select ${LISTED} from runs where id = ${id}::uuid`)
+export const listedRun = ({ db, workspace }: Scope, id: string) =>
+  db.execute<ListedRun & Record<string, unknown>>(
+    sql`select ${LISTED} from runs where workspace_id = ${workspace} and id = ${id}::uuid`,
+  )
 
 /** A run, whether it is in the trash or not. */
-export const fullRun = (db: Db, id: string) =>
-  db.execute<FullRun & Record<string, unknown>>(sql`select ${FULL} from runs where id = ${id}::uuid`)
+export const fullRun = ({ db, workspace }: Scope, id: string) =>
+  db.execute<FullRun & Record<string, unknown>>(
+    sql`select ${FULL} from runs where workspace_id = ${workspace} and id = ${id}::uuid`,
+  )
 
 /**
  * A page of runs; its rows are those of `wholeRows`.
@@ -138,16 +146,18 @@ export const fullRun = (db: Db, id: string) =>
  * page of 100 out of 100,000 runs reads some hundred entries of it. Runs whose value is NaN, or which have none, are
  * looked for only when a page reaches them.
  */
-export function searchRuns(db: Db, query: RunQuery) {
-  return db.execute<FullRun & Placed & Record<string, unknown>>(searching(query, FULL, FULL_SIZE))
+export function searchRuns({ db, workspace }: Scope, query: RunQuery) {
+  return db.execute<FullRun & Placed & Record<string, unknown>>(searching(workspace, query, FULL, FULL_SIZE))
 }
 
 /** As `searchRuns`, of each run only what the native API lists. */
-export function listRuns(db: Db, query: RunQuery) {
-  return db.execute<ListedRun & Placed & Record<string, unknown>>(searching(query, LISTED, LISTED_SIZE))
+export function listRuns({ db, workspace }: Scope, query: RunQuery) {
+  return db.execute<ListedRun & Placed & Record<string, unknown>>(
+    searching(workspace, query, LISTED, LISTED_SIZE),
+  )
 }
 
-function searching(query: RunQuery, columns: SQL, size: SQL): SQL {
+function searching(workspace: SQL, query: RunQuery, columns: SQL, size: SQL): SQL {
   const { words, filter, limit } = query
   const order = runOrder(query.orders, query.orderTexts, words, query.idAscending)
   const from = query.cursor === undefined ? undefined : readCursor(query.cursor, order.keys)
@@ -156,7 +166,9 @@ function searching(query: RunQuery, columns: SQL, size: SQL): SQL {
     query.experimentIds.length === 1
       ? sql`runs.experiment_id = ${experiment}::uuid`
       : sql`runs.experiment_id = any(${sql.param(query.experimentIds)}::uuid[])`
+  const own = sql`runs.workspace_id = ${workspace}`
   const conditions = [
+    own,
     ofExperiments,
     ...(query.trash === 'with'
       ? []
@@ -168,8 +180,8 @@ function searching(query: RunQuery, columns: SQL, size: SQL): SQL {
   const found =
     order.first === undefined || query.experimentIds.length !== 1
       ? page(order, order.metrics, conditions, sql`${limit + 1}::int`)
-      : byMetric(order, order.first, experiment ?? '', conditions, limit, from)
-  return wholeRows({ found, columns, read: sql`runs on runs.id = placed.key`, size, limit })
+      : byMetric(order, order.first, workspace, experiment ?? '', conditions, limit, from)
+  return wholeRows({ found, columns, read: sql`runs on ${own} and runs.id = placed.key`, size, limit })
 }
 
 /** Ids and cursors of runs in order. */
@@ -189,7 +201,8 @@ const joinsOf = (metrics: OrderedMetric[]): SQL =>
     metrics.map(
       ({ alias, name }) => sql`
       left join series as ${sql.raw(alias)}
-        on ${sql.raw(alias)}.run_id = runs.id and ${sql.raw(alias)}.name = ${name} and ${sql.raw(alias)}.rank = 0`,
+        on ${sql.raw(alias)}.workspace_id = runs.workspace_id and ${sql.raw(alias)}.run_id = runs.id
+          and ${sql.raw(alias)}.name = ${name} and ${sql.raw(alias)}.rank = 0`,
     ),
   )
 
@@ -197,6 +210,7 @@ const joinsOf = (metrics: OrderedMetric[]): SQL =>
 function byMetric(
   order: RunOrder,
   { metric, value, ascending }: NonNullable<RunOrder['first']>,
+  workspace: SQL,
   experiment: string,
   conditions: SQL[],
   limit: number,
@@ -212,8 +226,10 @@ function byMetric(
       : sql``
   const numbers = sql`(
     select runs.id as key, ${cursorOf(order.keys)} as cursor
-    from series as ${alias} join runs on runs.id = ${alias}.run_id ${joinsOf(order.metrics.slice(1))}
-    where ${alias}.experiment_id = ${experiment}::uuid and ${alias}.name = ${metric.name} and ${alias}.rank = 0
+    from series as ${alias}
+    join runs on runs.workspace_id = ${alias}.workspace_id and runs.id = ${alias}.run_id ${joinsOf(order.metrics.slice(1))}
+    where ${alias}.workspace_id = ${workspace} and ${alias}.experiment_id = ${experiment}::uuid
+      and ${alias}.name = ${metric.name} and ${alias}.rank = 0
       and ${value} < 'NaN' ${begin} and ${sql.join(conditions, sql` and `)}
     order by ${value} ${ascending ? sql`asc` : sql`desc`}, ${orderBy(rest)}
     limit ${kind === '0' ? limit + 1 : 0}::int

@@ -213,7 +213,9 @@ describe('the cron job', () => {
   it('never takes a place that is none, or everything, for one to clear', async () => {
     await files.put(`kept-${crypto.randomUUID()}/x`, 'x')
     const before = await files.keys('')
-    await tracker.sql`insert into artifact_removals (prefix) values ('/'), ('.'), ('..'), ('a/../..'), ('%2e')`
+    await tracker.sql`
+      insert into artifact_removals (workspace_id, prefix)
+      values (1, '/'), (1, '.'), (1, '..'), (1, 'a/../..'), (1, '%2e')`
     await cron()
     expect(await files.keys('')).toEqual(before)
     expect(await waiting()).toEqual([])

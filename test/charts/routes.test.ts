@@ -208,7 +208,7 @@ describe('GET /charts', () => {
   it('refuses more series than it can hold, before it reads them', async () => {
     const run = await newRun()
     await tracker.sql`
-      insert into series (run_id, name, rank, count, last_step) select ${run}, 'a', rank, 1, 1 from generate_series(0, 2000) as rank`
+      insert into series (workspace_id, run_id, name, rank, count, last_step) select 1, ${run}, 'a', rank, 1, 1 from generate_series(0, 2000) as rank`
     const { status, body } = await tracker.get<Problem>(`/charts?runs=${run}&names=a&rank=all`)
     expect([status, body.errors]).toEqual([
       422,

@@ -1,10 +1,10 @@
-import { createExecutionContext } from 'cloudflare:test'
 import { beforeAll, expect, it } from 'vitest'
-import { Database, type Db } from '../../src/db/database.ts'
+import type { Database, Scope } from '../../src/db/database.ts'
 import { ExperimentRepository } from '../../src/experiments/repository.ts'
 import { newId } from '../../src/ids.ts'
 import { RunRepository } from '../../src/runs/repository.ts'
 import { newRunRow } from '../../src/runs/wire.ts'
+import { openDatabase } from '../support/scope.ts'
 import { newTracker, type Tracker } from '../support/tracker.ts'
 
 /** As in the course: every test here runs in a transaction of its own, which is rolled back. */
@@ -12,8 +12,7 @@ let tracker: Tracker
 let db: Database
 beforeAll(async () => {
   tracker = await newTracker()
-  const ctx = createExecutionContext()
-  db = new Database(tracker.env, (promise) => ctx.waitUntil(promise))
+  db = openDatabase(tracker.env)
 })
 
 class RolledBack extends Error {}
@@ -23,8 +22,8 @@ function inRolledBackTransaction(
   test: (experiments: ExperimentRepository, runs: RunRepository) => Promise<void>,
 ) {
   it(name, async () => {
-    const work = async (tx: Db) => {
-      await test(new ExperimentRepository(tx), new RunRepository(tx))
+    const work = async (scope: Scope) => {
+      await test(new ExperimentRepository(scope), new RunRepository(scope))
       throw new RolledBack()
     }
     await expect(db.transaction(work)).rejects.toBeInstanceOf(RolledBack)

@@ -1,21 +1,20 @@
-import { createExecutionContext } from 'cloudflare:test'
 import { sql } from 'drizzle-orm'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { Database } from '../../src/db/database.ts'
+import type { Database } from '../../src/db/database.ts'
 import { UnitOfWork } from '../../src/db/unit-of-work.ts'
 import { TrackerError } from '../../src/errors.ts'
 import { ExperimentRepository } from '../../src/experiments/repository.ts'
 import { creationHash, newId } from '../../src/ids.ts'
 import { RunRepository } from '../../src/runs/repository.ts'
 import { newRunRow } from '../../src/runs/wire.ts'
+import { openDatabase } from '../support/scope.ts'
 import { newTracker, roundTrips, type Tracker } from '../support/tracker.ts'
 
 let tracker: Tracker
 let db: Database
 beforeAll(async () => {
   tracker = await newTracker()
-  const ctx = createExecutionContext()
-  db = new Database(tracker.env, (promise) => ctx.waitUntil(promise))
+  db = openDatabase(tracker.env)
 })
 
 async function newExperiment() {
@@ -30,8 +29,8 @@ const count = async (id: string) => {
 
 describe('a unit of work', () => {
   it('commits experiment and run in one transaction and one round trip', async () => {
-    const experiments = new ExperimentRepository(db.http)
-    const runs = new RunRepository(db.http)
+    const experiments = new ExperimentRepository(db.scope)
+    const runs = new RunRepository(db.scope)
     const experiment = await newExperiment()
     const before = roundTrips()
     const work = new UnitOfWork(db)
@@ -46,7 +45,7 @@ describe('a unit of work', () => {
   })
 
   it('sends nothing when an exception comes before the commit', async () => {
-    const experiments = new ExperimentRepository(db.http)
+    const experiments = new ExperimentRepository(db.scope)
     const experiment = await newExperiment()
     const before = roundTrips()
     const attempt = async () => {
@@ -60,8 +59,8 @@ describe('a unit of work', () => {
   })
 
   it('rolls everything back when one statement fails', async () => {
-    const experiments = new ExperimentRepository(db.http)
-    const runs = new RunRepository(db.http)
+    const experiments = new ExperimentRepository(db.scope)
+    const runs = new RunRepository(db.scope)
     const experiment = await newExperiment()
     const work = new UnitOfWork(db)
     work.add(experiments.insert(experiment))
@@ -73,9 +72,9 @@ describe('a unit of work', () => {
 
   it('takes nothing after its commit', async () => {
     const work = new UnitOfWork(db)
-    work.add(new ExperimentRepository(db.http).find(newId()))
+    work.add(new ExperimentRepository(db.scope).find(newId()))
     await work.commit()
-    expect(() => work.add(new ExperimentRepository(db.http).find(newId()))).toThrow(
+    expect(() => work.add(new ExperimentRepository(db.scope).find(newId()))).toThrow(
       'The unit of work is committed',
     )
   })
@@ -84,8 +83,8 @@ describe('a unit of work', () => {
 describe('an interactive transaction', () => {
   it('reads, decides and writes, and commits when it returns', async () => {
     const experiment = await newExperiment()
-    const decided = await db.transaction(async (tx) => {
-      const experiments = new ExperimentRepository(tx)
+    const decided = await db.transaction(async (scope) => {
+      const experiments = new ExperimentRepository(scope)
       await experiments.insert(experiment)
       const [found] = await experiments.find(experiment.id)
       await experiments.update(experiment.id, { name: `${found?.name}, seen` })
@@ -98,8 +97,8 @@ describe('an interactive transaction', () => {
 
   it('rolls back when it throws', async () => {
     const experiment = await newExperiment()
-    const attempt = db.transaction(async (tx) => {
-      await new ExperimentRepository(tx).insert(experiment)
+    const attempt = db.transaction(async (scope) => {
+      await new ExperimentRepository(scope).insert(experiment)
       throw new Error('changed my mind')
     })
     await expect(attempt).rejects.toThrow('changed my mind')
@@ -108,9 +107,9 @@ describe('an interactive transaction', () => {
 
   it('rolls back on a failing statement, and tells it without SQL or parameters', async () => {
     const experiment = await newExperiment()
-    const attempt = db.transaction(async (tx) => {
-      await new ExperimentRepository(tx).insert(experiment)
-      await new RunRepository(tx).insert({ ...newRunRow(newId(), newId(), {}), creationHash: 'x' })
+    const attempt = db.transaction(async (scope) => {
+      await new ExperimentRepository(scope).insert(experiment)
+      await new RunRepository(scope).insert({ ...newRunRow(newId(), newId(), {}), creationHash: 'x' })
     })
     await expect(attempt).rejects.toThrow(new TrackerError('not_found', 'Experiment not found'))
     expect(await count(experiment.id)).toBe(0)
@@ -123,18 +122,16 @@ describe('an interactive transaction', () => {
   })
 
   it('says that the database is away when it cannot be reached', async () => {
-    const ctx = createExecutionContext()
-    const env = { ...tracker.env, DATABASE_GATEWAY: 'http://127.0.0.1:9' }
-    const away = new Database(env, (promise) => ctx.waitUntil(promise))
-    const attempt = away.transaction((tx) => tx.execute(sql`select 1`))
+    const away = openDatabase({ ...tracker.env, DATABASE_GATEWAY: 'http://127.0.0.1:9' })
+    const attempt = away.transaction(({ db }) => db.execute(sql`select 1`))
     await expect(attempt).rejects.toThrow(new TrackerError('unavailable', 'The database is away; try again'))
     // The driver keeps its configuration for the whole isolate.
-    new Database(tracker.env, (promise) => ctx.waitUntil(promise))
+    openDatabase(tracker.env)
   })
 
   it('closes its connection', async () => {
-    const pid = await db.transaction(async (tx) => {
-      const { rows } = await tx.execute<{ pid: number }>(sql`select pg_backend_pid() as pid`)
+    const pid = await db.transaction(async (scope) => {
+      const { rows } = await scope.db.execute<{ pid: number }>(sql`select pg_backend_pid() as pid`)
       return rows[0]?.pid
     })
     expect(pid).toBeTypeOf('number')

@@ -27,6 +27,7 @@ describe('one request', () => {
         method: 'GET',
         route: '/experiments',
         status: 200,
+        actor: 'open',
         duration_ms: expect.any(Number),
         db_trips: 1,
         db_statements: 1,

@@ -32,6 +32,15 @@ const ROUTES: Record<string, [trips: number, body?: unknown]> = {
   'GET /runs/{id}/metrics': [1],
   'GET /runs/{id}/metrics/{name}': [1],
   'GET /charts': [1],
+  'POST /workspaces': [1, { name: 'other' }],
+  'GET /workspaces': [1],
+  'POST /keys': [1, { name: 'me', scope: 'write' }],
+  'GET /keys': [1],
+  'DELETE /keys/{id}': [1],
+  'GET /audit': [1],
+  'POST /session': [1, 'a key'],
+  'GET /session': [1],
+  'DELETE /session': [1],
   'DELETE /runs/{id}': [1],
   'DELETE /experiments/{id}': [1],
 }
@@ -57,11 +66,14 @@ describe('one request makes one round trip', () => {
     expect(Object.keys(ROUTES).sort()).toEqual(documented.sort())
   })
 
-  it.each(Object.entries(ROUTES))('%s', async (route, [trips, body]) => {
-    const [method = '', template = ''] = route.split(' ')
-    const path = template
+  it.each(Object.entries(ROUTES))('%s', async (route, [trips, template]) => {
+    const made = await tracker.post<{ id: string; key: string }>('/keys', { name: 'x', scope: 'read' })
+    const body = route === 'POST /session' ? { key: made.body.key } : template
+    const [method = '', place = ''] = route.split(' ')
+    const path = place
       .replace('/experiments/{id}', `/experiments/${experiment}`)
       .replace('/runs/{id}', `/runs/${run}`)
+      .replace('/keys/{id}', `/keys/${made.body.id}`)
       .replace('{name}', 'loss')
       .replace('/charts', `/charts?runs=${run}&names=loss`)
     const before = roundTrips()

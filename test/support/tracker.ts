@@ -70,7 +70,12 @@ export async function newTracker(): Promise<Tracker> {
   const url = new URL(adminUrl)
   url.pathname = `/${name}`
   // All share one bucket: their keys have random ids in them.
-  return trackerOn({ DATABASE_URL: url.href, DATABASE_GATEWAY: gateway, ARTIFACTS: bindings.ARTIFACTS })
+  return trackerOn({
+    DATABASE_URL: url.href,
+    DATABASE_GATEWAY: gateway,
+    ARTIFACTS: bindings.ARTIFACTS,
+    ACCESS: 'open',
+  })
 }
 
 /** A tracker on the given database. */

@@ -99,7 +99,10 @@ describe('migrations', () => {
        ) as part`,
     )
     const points = () =>
-      query(url, 'select *, float8send(value) as bits from metrics order by step, timestamp, value')
+      query(
+        url,
+        'select run_id, name, step, timestamp, rank, float8send(value) as bits from metrics order by step, timestamp, value',
+      )
     const before = await points()
     expect(before).toHaveLength(9)
     await migrate(url)
@@ -128,7 +131,7 @@ describe('migrations', () => {
       url,
       "select indexdef from pg_indexes where indexname = 'experiments_owner_idx'",
     )
-    expect(indexes).toEqual([{ indexdef: expect.stringContaining('(owner, created_at, id)') }])
+    expect(indexes).toEqual([{ indexdef: expect.stringContaining('(workspace_id, owner, created_at, id)') }])
   })
 
   it('are applied once when two migrators start at once', async () => {

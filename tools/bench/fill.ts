@@ -31,8 +31,8 @@ const EACH_PARAM = `${RUNS}, generate_series(0, ${PARAMS - 1}) as param`
 /** @param experiment its id as MLflow's API has it */
 export async function fillEdgerun(pool: pg.Pool, experiment: string, count: number): Promise<void> {
   await pool.query(
-    `insert into runs (id, experiment_id, name, status, started_at, ended_at, user_id, params, creation_hash)
-     select ${EDGERUN_ID}, $1::text::uuid, ${NAME}, 'completed', to_timestamp((${STARTED}) / 1000.0),
+    `insert into runs (workspace_id, id, experiment_id, name, status, started_at, ended_at, user_id, params, creation_hash)
+     select 1, ${EDGERUN_ID}, $1::text::uuid, ${NAME}, 'completed', to_timestamp((${STARTED}) / 1000.0),
        to_timestamp((${STARTED}) / 1000.0 + 60), 'alice',
        (select jsonb_object_agg('param_' || param, ${CHOICE}) from generate_series(0, ${PARAMS - 1}) as param), ''
      from ${RUNS}`,
@@ -40,8 +40,8 @@ export async function fillEdgerun(pool: pg.Pool, experiment: string, count: numb
   )
   const point = (kind: string) => `${kind}_step, ${kind}_value, ${kind}_time`
   await pool.query(
-    `insert into series (run_id, name, count, calls, ${point('last')}, ${point('min')}, ${point('max')})
-     select ${EDGERUN_ID}, 'metric_' || metric, 1, 1, 0, value, time, 0, value, time, 0, value, time
+    `insert into series (workspace_id, run_id, name, count, calls, ${point('last')}, ${point('min')}, ${point('max')})
+     select 1, ${EDGERUN_ID}, 'metric_' || metric, 1, 1, 0, value, time, 0, value, time, 0, value, time
      from (select run, metric, ${VALUE} as value, ${STARTED} as time from ${EACH_METRIC}) as logged
      order by run, metric`,
     [experiment, count],

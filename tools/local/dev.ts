@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { accessBindings } from './access.ts'
 import { readSettings, wrangler } from './build.ts'
 import { EVERY_MINUTE, startClock } from './cron.ts'
 import { greeting } from './greeting.ts'
@@ -25,11 +26,12 @@ await live(async (lifecycle) => {
   await takeFolder(options, lifecycle)
   const steps = [startDatabase(options, lifecycle), readSettings(lifecycle.stopping)] as const
   lifecycle.onStop(() => Promise.allSettled(steps))
-  const [bindings, { crons }] = await Promise.all(steps)
+  const [database, { crons }] = await Promise.all(steps)
+  const bindings = { ...database, ...(await accessBindings(options)) }
   await startWrangler(options, bindings, lifecycle)
   startClock(crons, options.cronSeconds, (due) => trigger(options.port, due), lifecycle)
   await announce(options, bindings, lifecycle)
-  console.log(greeting(options.port))
+  console.log(greeting(options))
 })
 
 async function startWrangler(

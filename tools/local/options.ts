@@ -12,13 +12,21 @@ export interface Options {
   dataFolder: string
   /** A Postgres to use instead of the embedded one. */
   databaseUrl: URL | undefined
+  /** Whether whoever calls needs a key; else everybody on this machine gets in. */
+  keys: boolean
   /** How often the cron trigger of the Worker fires. */
   cronSeconds: number
 }
 
 /** @throws Sentence about the first variable that makes no sense */
 export function readOptions(env: NodeJS.ProcessEnv): Options {
-  const { PORT = '8787', EDGERUN_DATA = '.edgerun', DATABASE_URL = '', EDGERUN_CRON_SECONDS = '60' } = env
+  const {
+    PORT = '8787',
+    EDGERUN_DATA = '.edgerun',
+    DATABASE_URL = '',
+    EDGERUN_CRON_SECONDS = '60',
+    EDGERUN_KEYS = '',
+  } = env
   const port = Number(PORT)
   if (!/^\d+$/.test(PORT) || port < 1 || port > 65_535) {
     throw new Sentence(`PORT is ${PORT}, which is no port: set it to a number from 1 to 65535.`)
@@ -29,8 +37,12 @@ export function readOptions(env: NodeJS.ProcessEnv): Options {
       `EDGERUN_CRON_SECONDS is ${EDGERUN_CRON_SECONDS}, which is no number of seconds: set it to one from 1 to 86400.`,
     )
   }
+  if (!['', 'on', 'off'].includes(EDGERUN_KEYS)) {
+    throw new Sentence(`EDGERUN_KEYS is ${EDGERUN_KEYS}: set it to on, or to off.`)
+  }
   return {
     port,
+    keys: EDGERUN_KEYS === 'on',
     dataFolder: path.resolve(PROJECT, EDGERUN_DATA || '.edgerun'),
     databaseUrl: DATABASE_URL === '' ? undefined : readDatabaseUrl(DATABASE_URL),
     cronSeconds,

@@ -1,4 +1,5 @@
 /** `npm start`: the tracker as in production, on this machine. */
+import { accessBindings } from './access.ts'
 import { buildWorker } from './build.ts'
 import { startClock } from './cron.ts'
 import { greeting } from './greeting.ts'
@@ -16,10 +17,11 @@ await live(async (lifecycle) => {
     import('./worker.ts'),
   ] as const
   lifecycle.onStop(() => Promise.allSettled(steps))
-  const [bindings, build, { runWorker }] = await Promise.all(steps)
+  const [database, build, { runWorker }] = await Promise.all(steps)
+  const bindings = { ...database, ...(await accessBindings(options)) }
   const worker = await runWorker(build, { ...options, bindings })
   lifecycle.onStop(() => worker.stop())
   startClock(build.crons, options.cronSeconds, worker.scheduled, lifecycle)
   await announce(options, bindings, lifecycle)
-  console.log(greeting(options.port))
+  console.log(greeting(options))
 })

@@ -1,0 +1,232 @@
+/** Who calls, and what he may do: decided before a route runs where that is known, else in its first trip to the database. */
+import { type SQL, sql } from 'drizzle-orm'
+import { z } from 'zod'
+import type { Guard } from '../db/database.ts'
+import { NO_SUCH_KEY, NOT_ALLOWED } from '../db/errors.ts'
+import { KEY_SCOPES } from '../db/schema.ts'
+import type { Env } from '../env.ts'
+import { TrackerError } from '../errors.ts'
+import type { AppContext } from '../http/context.ts'
+import { type Credentials, credentialsOf } from './credentials.ts'
+import { type Grant, recall, remember, rememberRefusal } from './grants.ts'
+import { ADMITTED, type Need, OPERATOR_NEEDS } from './scopes.ts'
+import { hashOf, isSameHash, type PresentedKey, readKey } from './token.ts'
+import { DEFAULT_WORKSPACE } from './workspaces.ts'
+
+/** A shorter bootstrap secret would be guessed. */
+const SHORTEST_SECRET = 20
+
+/** What a request logs to: a run, or an experiment in which it creates one. */
+export type Target = { run: string } | { experiment: string }
+
+/** The caller of a request. */
+export interface Access extends Guard {
+  /**
+   * What the caller was granted.
+   *
+   * @throws Error before the database was asked, where it has to be
+   */
+  readonly grant: Grant
+  /** Says what the request logs to: nothing else can be logged to with a key of scope `ingest`. */
+  logTo(target: Target): void
+  /**
+   * Says that the request needs more than its route.
+   *
+   * @throws TrackerError where it is known that the caller may not
+   */
+  demand(need: Need): void
+  /** The route has run: whoever has not been let in by now may have asked for nothing that there is. */
+  end(): void
+}
+
+/**
+ * Lets a caller in as far as can be told without the database.
+ *
+ * @throws TrackerError for who cannot be let in
+ */
+export async function admit(c: AppContext, need: Need): Promise<Access> {
+  // Who runs the tracker says of which workspace he speaks.
+  const workspace = need === 'admin' ? c.req.query('workspace') : undefined
+  if (c.env.ACCESS === 'open') return new Insider('open', workspace)
+  const credentials = credentialsOf(c)
+  if (credentials === undefined) throw unauthorized(noKey(c.env))
+  if (await isBootstrap(credentials, c.env)) {
+    if (OPERATOR_NEEDS.includes(need)) return new Insider('bootstrap', workspace)
+    throw new TrackerError('forbidden', 'The bootstrap secret makes workspaces and keys, and nothing else')
+  }
+  if (workspace !== undefined)
+    throw new TrackerError('forbidden', 'A key is of one workspace: leave out `workspace`')
+  return admitKey(credentials.secret, need)
+}
+
+/** As `admit`, whoever has this key. */
+export async function admitKey(text: string, need: Need): Promise<Access> {
+  const key = await readKey(text)
+  if (key === undefined) {
+    throw unauthorized(
+      'This is no API key: one looks like er_<id>_<secret>, with a checksum in its last six characters',
+    )
+  }
+  const grant = recall(key)
+  if (grant === 'refused') throw unauthorized(NO_SUCH_KEY)
+  const access = new KeyHolder(key, grant)
+  access.demand(need)
+  return access
+}
+
+/** What the caller was granted, after asking the database where that has to be. For what the database is not asked otherwise. */
+export async function granted(c: AppContext): Promise<Grant> {
+  await c.var.db.enter()
+  return c.var.access.grant
+}
+
+const unauthorized = (detail: string) => new TrackerError('unauthorized', detail)
+
+function noKey({ BOOTSTRAP_SECRET: secret = '' }: Env): string {
+  const first =
+    secret.length < SHORTEST_SECRET
+      ? 'To make the first key, set a secret of 20 characters or more with `wrangler secret put BOOTSTRAP_SECRET`, and send it to POST /keys'
+      : 'The first key is made by sending the bootstrap secret to POST /keys'
+  return `An API key is needed, as in "Authorization: Bearer er_…". ${first}; see README, "Keys"`
+}
+
+async function isBootstrap(
+  { secret }: Credentials,
+  { BOOTSTRAP_SECRET: expected = '' }: Env,
+): Promise<boolean> {
+  if (expected.length < SHORTEST_SECRET) return false
+  return isSameHash(await hashOf(secret), await hashOf(expected))
+}
+
+/** Who needs no key: everybody, where a tracker is open; and whoever has the bootstrap secret. */
+class Insider implements Access {
+  readonly actor: string
+  readonly workspace: SQL
+
+  constructor(actor: 'open' | 'bootstrap', workspace = DEFAULT_WORKSPACE.name) {
+    this.actor = actor
+    this.workspace =
+      workspace === DEFAULT_WORKSPACE.name
+        ? sql`${DEFAULT_WORKSPACE.id}::int`
+        : sql`(select id from workspaces where name = ${workspace})`
+  }
+
+  get grant(): Grant {
+    return {
+      keyId: this.actor,
+      hash: new Uint8Array(),
+      workspace: DEFAULT_WORKSPACE.id,
+      scope: 'admin',
+      experimentId: null,
+      runId: null,
+      runs: new Set(),
+      expires: Infinity,
+    }
+  }
+
+  logTo() {}
+  demand() {}
+  end() {}
+  entry() {
+    return undefined
+  }
+  admitted() {}
+  refused() {}
+}
+
+const Admitted = z.object({
+  workspace_id: z.int(),
+  scope: z.enum(KEY_SCOPES),
+  experiment_id: z.string().nullable(),
+  run_id: z.string().nullable(),
+  expires: z.coerce.number().nullable(),
+})
+
+/** Who has a key, which the database has to be asked about unless it was asked a moment ago. */
+class KeyHolder implements Access {
+  readonly #key: PresentedKey
+  #need: Need = 'admin'
+  #grant: Grant | undefined
+  #target: Target | undefined
+  #asked = 0
+
+  constructor(key: PresentedKey, grant: Grant | undefined) {
+    this.#key = key
+    this.#grant = grant
+  }
+
+  get actor(): string {
+    return this.#key.id
+  }
+
+  get workspace(): SQL {
+    // Where `admit_key` leaves it for the rest of its transaction. Where it has not run there is no such setting.
+    return this.#grant ? sql`${this.#grant.workspace}::int` : sql`current_setting('edgerun.workspace')::int`
+  }
+
+  get grant(): Grant {
+    if (this.#grant === undefined) throw new Error('The database was not asked for the key')
+    return this.#grant
+  }
+
+  logTo(target: Target): void {
+    this.#target = target
+  }
+
+  demand(need: Need): void {
+    this.#need = need
+    if (this.#grant && !ADMITTED[need].includes(this.#grant.scope)) {
+      throw new TrackerError('forbidden', NOT_ALLOWED)
+    }
+  }
+
+  end(): void {
+    if (this.#need === 'ingest' && this.#target === undefined) this.#need = 'any'
+  }
+
+  entry(): SQL | undefined {
+    if (this.#grant && reaches(this.#grant, this.#need, this.#target)) return undefined
+    this.#asked = performance.now()
+    const { run, experiment } = { run: null, experiment: null, ...this.#target }
+    return sql`select * from admit_key(
+      ${this.#key.id}, decode(${this.#key.hash.toHex()}, 'hex'), ${sql.param(ADMITTED[this.#need])}::text[],
+      ${this.#need === 'ingest'}::boolean, ${run}::uuid, ${experiment}::uuid
+    )`
+  }
+
+  admitted(row: Record<string, unknown> | undefined): void {
+    const { workspace_id: workspace, scope, experiment_id, run_id, expires } = Admitted.parse(row)
+    const runs = this.#grant?.runs ?? new Set()
+    if (this.#target && 'run' in this.#target) runs.add(this.#target.run)
+    this.#grant = {
+      keyId: this.#key.id,
+      hash: this.#key.hash,
+      workspace,
+      scope,
+      experimentId: experiment_id,
+      runId: run_id,
+      runs,
+      expires: expires ?? Infinity,
+    }
+    remember(this.#grant, this.#asked)
+  }
+
+  refused(error: unknown): void {
+    if (error instanceof TrackerError && error.code === 'unauthorized') rememberRefusal(this.#key)
+  }
+}
+
+/**
+ * Whether it is known that a grant reaches what a request is about.
+ *
+ * @throws TrackerError where it is known that it does not
+ */
+function reaches(grant: Grant, need: Need, target: Target | undefined): boolean {
+  if (grant.scope !== 'ingest' || need !== 'ingest') return true
+  if (target && 'experiment' in target && target.experiment === grant.experimentId) return true
+  if (target && 'run' in target) {
+    if (target.run === grant.runId || grant.runs.has(target.run)) return true
+    if (grant.experimentId !== null) return false
+  }
+  throw new TrackerError('forbidden', NOT_ALLOWED)
+}

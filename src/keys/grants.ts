@@ -1,0 +1,62 @@
+/**
+ * Which keys were let in lately, for the length of this isolate: checking one again costs no trip to the database. A key
+ * that is revoked is refused everywhere as soon as what an isolate knows of it is too old.
+ */
+import { LRUCache } from 'lru-cache'
+import type { KeyScope } from './repository.ts'
+import { isSameHash, type PresentedKey } from './token.ts'
+
+/** How old what is known of a key may be, counted from before the database was asked, in milliseconds. */
+const MAX_AGE = 20_000
+
+/** How many keys are known at a time. */
+const MAX_KEYS = 10_000
+
+/** What a key is good for. */
+export interface Grant {
+  keyId: string
+  hash: Uint8Array
+  workspace: number
+  scope: KeyScope
+  /** What a key of scope `ingest` is for. */
+  experimentId: string | null
+  runId: string | null
+  /** Runs that are known to be of `experimentId`. */
+  runs: Set<string>
+  /** Epoch milliseconds; Infinity for never. */
+  expires: number
+}
+
+const grants = new LRUCache<string, Grant>({ max: MAX_KEYS, ttl: MAX_AGE })
+/** Hashes of what was presented as keys and are none. */
+const refused = new LRUCache<string, true>({ max: MAX_KEYS, ttl: MAX_AGE })
+
+const textOf = (hash: Uint8Array) => hash.toBase64()
+
+/** What a key was granted lately: undefined when the database has to be asked, "refused" when it need not be. */
+export function recall({ id, hash }: PresentedKey): Grant | 'refused' | undefined {
+  if (refused.has(textOf(hash))) return 'refused'
+  const grant = recallById(id)
+  return grant && isSameHash(grant.hash, hash) ? grant : undefined
+}
+
+/** As `recall`, for what a key has signed. */
+export function recallById(id: string): Grant | undefined {
+  const grant = grants.get(id)
+  return grant && grant.expires > Date.now() ? grant : undefined
+}
+
+/** @param asked when, on the clock of `performance.now()`, the database was asked at the latest */
+export function remember(grant: Grant, asked: number): void {
+  const age = performance.now() - asked
+  if (age < MAX_AGE) grants.set(grant.keyId, grant, { ttl: MAX_AGE - age })
+}
+
+export const rememberRefusal = ({ hash }: PresentedKey): void => {
+  refused.set(textOf(hash), true)
+}
+
+/** Forgets a key that was revoked here; elsewhere it is forgotten in time. */
+export const forget = (id: string): void => {
+  grants.delete(id)
+}
