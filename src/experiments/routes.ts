@@ -11,6 +11,7 @@ import { cursor, LinkHeader, limit, numberAndText, page, timeCursor } from '../h
 import { conflicts, finds, json, jsonBody, reads, takesBody } from '../http/responses.ts'
 import { clientId, isoTimestamp, pathId, text } from '../http/schemas.ts'
 import { creationHash, derivedId, newId } from '../ids.ts'
+import { AuditRepository } from '../keys/audit.ts'
 import { RunRepository } from '../runs/repository.ts'
 import { NewRun, newRunRow, RunSummary, runSummary } from '../runs/wire.ts'
 import { type ExperimentPatch, ExperimentRepository } from './repository.ts'
@@ -232,7 +233,8 @@ export const experimentRoutes = router()
       const experiments = new ExperimentRepository(c.var.db.scope)
       const artifacts = new ArtifactRepository(c.var.db.scope)
       const removal = artifacts.removeOfExperiment(id, new URL(c.req.url).host)
-      const [{ rows }, [deleted]] = await c.var.db.batch([removal, experiments.delete(id)], {
+      const audit = new AuditRepository(c.var.db.scope).experiment('deleted', id)
+      const [, { rows }, [deleted]] = await c.var.db.batch([audit, removal, experiments.delete(id)], {
         timeout: DELETE_TIMEOUT,
         repeatable: false,
       })

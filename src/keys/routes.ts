@@ -1,5 +1,4 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import { sql } from 'drizzle-orm'
 import { UnitOfWork } from '../db/unit-of-work.ts'
 import { notFound, TrackerError } from '../errors.ts'
 import { jsonRequest } from '../http/body.ts'
@@ -65,13 +64,7 @@ export const keyRoutes = router()
           expiresAt: body.expires_at,
         }),
       )
-      work.add(
-        new AuditRepository(c.var.db.scope).record(
-          'key.made',
-          made.id,
-          sql`select from api_keys where id = ${made.id}`,
-        ),
-      )
+      work.add(new AuditRepository(c.var.db.scope).keyMade(made.id))
       const found = work.add(keys.find(made.id))
       await work.commit()
       const [row] = found.result
@@ -111,13 +104,7 @@ export const keyRoutes = router()
       const { id } = c.req.valid('param')
       const keys = new KeyRepository(c.var.db.scope)
       const work = new UnitOfWork(c.var.db)
-      work.add(
-        new AuditRepository(c.var.db.scope).record(
-          'key.revoked',
-          id,
-          sql`select from api_keys where workspace_id = ${c.var.db.scope.workspace} and id = ${id} and revoked_at is null for update`,
-        ),
-      )
+      work.add(new AuditRepository(c.var.db.scope).keyRevoked(id))
       const revoked = work.add(keys.revoke(id))
       const found = work.add(keys.find(id))
       await work.commit()

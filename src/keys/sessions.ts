@@ -41,7 +41,7 @@ export const sessionRoutes = router()
       const keys = new KeyRepository(c.var.db.scope)
       const work = new UnitOfWork(c.var.db)
       work.add(keys.insertSession(session, SESSION))
-      work.add(new AuditRepository(c.var.db.scope).record('session.opened', session.id))
+      work.add(new AuditRepository(c.var.db.scope).sessionOpened(session.id))
       const opened = work.add(keys.session(session.id))
       await work.commit()
       const [row] = opened.result

@@ -7,6 +7,7 @@ import { joined, newFilePath, safePath } from '../artifacts/path.ts'
 import { ArtifactRepository } from '../artifacts/repository.ts'
 import { type Entry, ownStore } from '../artifacts/store.ts'
 import type { AppContext, AppEnv } from '../http/context.ts'
+import { AuditRepository } from '../keys/audit.ts'
 import { ModelVersionRepository } from '../registry/versions.ts'
 import { invalidParameter, MlflowError } from './errors.ts'
 import { modelOf, noLoggedModel } from './logged-model-wire.ts'
@@ -18,7 +19,7 @@ import { noRun, ofRun, runOf } from './runs.ts'
 /** The largest file that is uploaded by MLflow's page, in bytes. */
 const MAX_UPLOAD = 10 * 1024 * 1024
 
-/** Routes that name only a path: they ask the database nothing, not even whether there is such a run. */
+/** Routes that name only a path: they do not ask the database whether there is such a run. */
 const proxied = new Hono<AppEnv>()
   .get('/artifacts', async (c) => {
     const files = await (await ownStore(c)).list(safePath(c.req.query('path') ?? ''))
@@ -38,6 +39,7 @@ const proxied = new Hono<AppEnv>()
   .delete('/artifacts/*', async (c) => {
     const key = safePath(pathBehind(c, '/artifacts/'))
     if (key === '') throw invalidParameter('Invalid path: name what is to be deleted')
+    await c.var.db.single(new AuditRepository(c.var.db.scope).artifactDeleted(key))
     await (await ownStore(c)).deleteAll(key)
     return c.json({})
   })

@@ -9,6 +9,7 @@ import { ExperimentRepository, type FoundExperiment } from '../experiments/repos
 import { experimentComparison, experimentOrder } from '../experiments/search.ts'
 import type { AppContext, AppEnv } from '../http/context.ts'
 import { DEFAULT_EXPERIMENT, experimentId, experimentUuid, newId } from '../ids.ts'
+import { AuditRepository } from '../keys/audit.ts'
 import { DatasetRepository } from '../runs/datasets.ts'
 import { RunRepository } from '../runs/repository.ts'
 import { readCursor } from '../search/cursor.ts'
@@ -268,6 +269,7 @@ async function search(c: AppContext) {
 async function setDeleted(c: AppContext, id: string, deleted: boolean) {
   const uuid = experimentOf(id)
   const work = workOn(c, uuid)
+  work.add(new AuditRepository(c.var.db.scope).experiment(deleted ? 'trashed' : 'restored', uuid))
   const changed = work.add(new ExperimentRepository(c.var.db.scope).setDeleted(uuid, deleted))
   work.add(new RunRepository(c.var.db.scope).setAllDeleted(uuid, deleted))
   await work.commit({ timeout: DELETE_TIMEOUT, repeatable: false })

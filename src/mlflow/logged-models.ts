@@ -4,6 +4,7 @@ import { UnitOfWork } from '../db/unit-of-work.ts'
 import { ExperimentRepository } from '../experiments/repository.ts'
 import type { AppContext, AppEnv } from '../http/context.ts'
 import { newId } from '../ids.ts'
+import { AuditRepository } from '../keys/audit.ts'
 import { LoggedModelRepository } from '../models/repository.ts'
 import { invalidParameter, MlflowError } from './errors.ts'
 import { experimentOf, mustBeActive, noExperiment, workOn } from './experiments.ts'
@@ -96,8 +97,10 @@ export const loggedModelRoutes = new Hono<AppEnv>()
   })
   .delete('/logged-models/:model_id', async (c) => {
     const id = c.req.param('model_id')
-    const rows = await c.var.db.single(modelsOf(c).delete(modelOf(id)))
-    if (rows.rows.length === 0) throw noLoggedModel(id)
+    const uuid = modelOf(id)
+    const audit = new AuditRepository(c.var.db.scope).loggedModelTrashed(uuid)
+    const [, { rows }] = await c.var.db.batch([audit, modelsOf(c).delete(uuid)])
+    if (rows.length === 0) throw noLoggedModel(id)
     return c.json({})
   })
   .patch('/logged-models/:model_id/tags', async (c) => {

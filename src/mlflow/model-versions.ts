@@ -2,6 +2,7 @@ import { Hono } from 'hono'
 import { z } from 'zod'
 import { UnitOfWork } from '../db/unit-of-work.ts'
 import type { AppContext, AppEnv } from '../http/context.ts'
+import { AuditRepository } from '../keys/audit.ts'
 import { createVersion, linkVersion } from '../registry/creation.ts'
 import { RegisteredModelRepository } from '../registry/models.ts'
 import { versionConditions, versionOrder } from '../registry/search.ts'
@@ -95,6 +96,7 @@ export const modelVersionRoutes = new Hono<AppEnv>()
     const models = new RegisteredModelRepository(c.var.db.scope)
     const work = new UnitOfWork(c.var.db)
     work.add(models.lock(name))
+    work.add(new AuditRepository(c.var.db.scope).modelVersionDeleted(name, number))
     work.add(models.forget(name, number))
     const deleted = work.add(versionsOf(c).delete(name, number))
     await work.commit({ repeatable: false })

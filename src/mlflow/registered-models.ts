@@ -5,6 +5,7 @@ import { UnitOfWork } from '../db/unit-of-work.ts'
 import { TrackerError } from '../errors.ts'
 import type { AppContext, AppEnv } from '../http/context.ts'
 import { newId } from '../ids.ts'
+import { AuditRepository } from '../keys/audit.ts'
 import { RegisteredModelRepository } from '../registry/models.ts'
 import { modelConditions, modelOrder } from '../registry/search.ts'
 import { ModelVersionRepository } from '../registry/versions.ts'
@@ -97,7 +98,8 @@ export const registeredModelRoutes = new Hono<AppEnv>()
   .delete('/registered-models/delete', async (c) => {
     const { name } = await message(c, ofModel({}))
     checkModelName(name)
-    const { rows } = await c.var.db.single(modelsOf(c).delete(name), {
+    const audit = new AuditRepository(c.var.db.scope).registeredModelDeleted(name)
+    const [, { rows }] = await c.var.db.batch([audit, modelsOf(c).delete(name)], {
       timeout: DELETE_TIMEOUT,
       repeatable: false,
     })

@@ -6,6 +6,7 @@ import { ExperimentRepository } from '../experiments/repository.ts'
 import type { AppContext, AppEnv } from '../http/context.ts'
 import { EARLIEST, LATEST } from '../http/schemas.ts'
 import { DEFAULT_EXPERIMENT, newId, uuidOf } from '../ids.ts'
+import { AuditRepository } from '../keys/audit.ts'
 import { MLFLOW_WORDS } from '../runs/fields.ts'
 import { type ChangedParam, type RunPatch, RunRepository } from '../runs/repository.ts'
 import { fullRun, listedRun, searchRuns } from '../runs/search.ts'
@@ -290,7 +291,12 @@ function changedParams(
 }
 
 async function setDeleted(c: AppContext, id: string, deleted: boolean) {
-  const found = await c.var.db.single(new RunRepository(c.var.db.scope).setDeleted(runOf(id), deleted))
+  const uuid = runOf(id)
+  const { scope } = c.var.db
+  const [, found] = await c.var.db.batch([
+    new AuditRepository(scope).run(deleted ? 'trashed' : 'restored', uuid),
+    new RunRepository(scope).setDeleted(uuid, deleted),
+  ])
   if (found.length === 0) throw noRun(id)
 }
 

@@ -11,6 +11,7 @@ import { LinkHeader, limit, linkTo, orderCursor } from '../http/paging.ts'
 import { conflicts, finds, json, jsonBody, reads, takesBody } from '../http/responses.ts'
 import { pathId, several } from '../http/schemas.ts'
 import { creationHash, newId } from '../ids.ts'
+import { AuditRepository } from '../keys/audit.ts'
 import { MetricRepository } from '../metrics/repository.ts'
 import { parseFilter, parseOrder } from '../search/filter.ts'
 import { pageOf } from '../search/page.ts'
@@ -216,7 +217,8 @@ export const runRoutes = router()
       const runs = new RunRepository(c.var.db.scope)
       const artifacts = new ArtifactRepository(c.var.db.scope)
       const removal = artifacts.removeOfRun(id, new URL(c.req.url).host)
-      const [{ rows }, [deleted]] = await c.var.db.batch([removal, runs.delete(id)], {
+      const audit = new AuditRepository(c.var.db.scope).run('deleted', id)
+      const [, { rows }, [deleted]] = await c.var.db.batch([audit, removal, runs.delete(id)], {
         timeout: DELETE_TIMEOUT,
         repeatable: false,
       })
