@@ -10,6 +10,7 @@ import type { AppContext } from '../http/context.ts'
 import { type Credentials, credentialsOf } from './credentials.ts'
 import { type Grant, recall, remember, rememberRefusal } from './grants.ts'
 import { ADMITTED, type Need, OPERATOR_NEEDS } from './scopes.ts'
+import { signedGrant } from './signature.ts'
 import { hashOf, isSameHash, type PresentedKey, readKey } from './token.ts'
 import { DEFAULT_WORKSPACE } from './workspaces.ts'
 
@@ -27,6 +28,8 @@ export interface Access extends Guard {
    * @throws Error before the database was asked, where it has to be
    */
   readonly grant: Grant
+  /** With what the caller's URLs are signed; undefined where they need not be. */
+  readonly signer: PresentedKey | undefined
   /** Says what the request logs to: nothing else can be logged to with a key of scope `ingest`. */
   logTo(target: Target): void
   /**
@@ -74,6 +77,16 @@ export async function admitKey(text: string, need: Need): Promise<Access> {
   return access
 }
 
+/** As `admit`, whoever has a URL that a key has signed; undefined where it is not signed. */
+export async function admitSigned(c: AppContext, need: Need): Promise<Access | undefined> {
+  if (c.env.ACCESS === 'open') return undefined
+  const grant = await signedGrant(c)
+  if (grant === undefined) return undefined
+  const access = new KeyHolder({ id: grant.keyId, hash: grant.hash }, grant)
+  access.demand(need)
+  return access
+}
+
 /** What the caller was granted, after asking the database where that has to be. For what the database is not asked otherwise. */
 export async function granted(c: AppContext): Promise<Grant> {
   await c.var.db.enter()
@@ -102,6 +115,7 @@ async function isBootstrap(
 class Insider implements Access {
   readonly actor: string
   readonly workspace: SQL
+  readonly signer = undefined
 
   constructor(actor: 'open' | 'bootstrap', workspace = DEFAULT_WORKSPACE.name) {
     this.actor = actor
@@ -157,6 +171,10 @@ class KeyHolder implements Access {
 
   get actor(): string {
     return this.#key.id
+  }
+
+  get signer(): PresentedKey {
+    return this.#key
   }
 
   get workspace(): SQL {

@@ -1,8 +1,8 @@
 import { createMiddleware } from 'hono/factory'
 import { matchedRoutes } from 'hono/route'
 import type { AppEnv } from '../http/context.ts'
-import { admit } from './access.ts'
-import { isHandler, needOf } from './scopes.ts'
+import { admit, admitSigned } from './access.ts'
+import { isHandler, needOf, takesSignature } from './scopes.ts'
 
 /**
  * Lets in who may do what the route needs. A key that is not known here is checked in the route's own first trip to the
@@ -10,9 +10,10 @@ import { isHandler, needOf } from './scopes.ts'
  * with his request.
  */
 export const requireAccess = createMiddleware<AppEnv>(async (c, next) => {
-  const need = needOf(matchedRoutes(c).findLast(isHandler))
+  const route = matchedRoutes(c).findLast(isHandler)
+  const need = needOf(route)
   if (need === 'public') return next()
-  const access = await admit(c, need)
+  const access = (takesSignature(route) && (await admitSigned(c, need))) || (await admit(c, need))
   c.set('access', access)
   c.var.db.guard = access
   await next()

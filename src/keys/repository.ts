@@ -122,6 +122,18 @@ export class KeyRepository {
   }
 }
 
+/** What is known of a key that is good, of whatever workspace: none of it is for the caller. */
+export const findLive = (db: Db, id: string) =>
+  db
+    .select({
+      workspaceId: apiKeys.workspaceId,
+      scope: apiKeys.scope,
+      expiresAt: apiKeys.expiresAt,
+      hash: sql<string>`encode(${apiKeys.hash}, 'base64')`,
+    })
+    .from(apiKeys)
+    .where(and(eq(apiKeys.id, id), isNull(apiKeys.revokedAt), sql`${apiKeys.expiresAt} > now() is not false`))
+
 /** Lazy statements on workspaces, which the operator alone sees. */
 export class WorkspaceRepository {
   readonly #scope: Scope

@@ -156,6 +156,17 @@ export const NEEDS: ReadonlyMap<string, Need> = new Map([
   ...below('/ajax-api'),
 ])
 
+/** Routes that a signed URL opens as well: what MLflow's client is sent to without credentials. */
+const SIGNED = new Set(
+  ['/api', '/ajax-api'].flatMap((prefix) => [
+    `PUT ${prefix}/2.0/mlflow-artifacts/mpu/part/*`,
+    `GET ${prefix}/2.0/mlflow-artifacts/artifacts/*`,
+  ]),
+)
+
+export const takesSignature = (route: Route | undefined): boolean =>
+  route !== undefined && SIGNED.has(`${route.method} ${route.path}`)
+
 interface Route {
   method: string
   path: string

@@ -12,6 +12,7 @@ import { bodyOf, knownLength } from '../artifacts/body.ts'
 import { joined, newFilePath, safePath } from '../artifacts/path.ts'
 import { ownStore } from '../artifacts/store.ts'
 import type { AppContext, AppEnv } from '../http/context.ts'
+import { signUrl } from '../keys/signature.ts'
 import { doesNotExist, invalidParameter } from './errors.ts'
 import { integer, maybe, message, requiredText } from './message.ts'
 
@@ -35,14 +36,15 @@ export const multipartRoutes = new Hono<AppEnv>()
     }
     const key = keyOf(c, '/mpu/create/', path)
     const id = await (await ownStore(c)).createUpload(key)
-    const credentials = Array.from({ length: count }, (_, i) => ({
-      url: urlOf(c, 'mpu/part', key, { upload_id: id, part_number: `${i + 1}` }),
-      part_number: i + 1,
-      headers: {},
-    }))
+    const credentials = await Promise.all(
+      Array.from({ length: count }, async (_, i) => ({
+        url: await urlOf(c, 'mpu/part', key, UPLOAD, { upload_id: id, part_number: `${i + 1}` }),
+        part_number: i + 1,
+        headers: {},
+      })),
+    )
     return c.json({ upload_id: id, credentials })
   })
-  // MLflow's client sends no credentials here, as it would to a cloud's storage: who knows the id of the upload may.
   .put('/mpu/part/*', async (c) => {
     const { upload_id: id = '', part_number: number = '' } = c.req.query()
     const partNumber = Number(number)
@@ -86,7 +88,7 @@ export const multipartRoutes = new Hono<AppEnv>()
     const key = newFilePath(pathBehind(c, '/presigned/'))
     const object = await (await ownStore(c)).head(key)
     if (!object) throw doesNotExist(`No such artifact: '${key}'`)
-    return c.json({ url: urlOf(c, 'artifacts', key), headers: {}, file_size: object.size })
+    return c.json({ url: await urlOf(c, 'artifacts', key, DOWNLOAD), headers: {}, file_size: object.size })
   })
 
 /** What follows a part of the request's path. */
@@ -100,11 +102,23 @@ export function pathBehind(c: AppContext, part: string): string {
 const keyOf = (c: AppContext, route: string, path: string) =>
   joined(safePath(pathBehind(c, route)), newFilePath(path.replace(/^.*[/\\]/s, '')))
 
-/** The address of another route for a file, as the caller has called this one. */
-function urlOf(c: AppContext, route: string, key: string, query: Record<string, string> = {}): string {
+/** How long a URL is good, in seconds: all parts are told of before the first is sent. */
+const UPLOAD = { method: 'PUT', seconds: 24 * 60 * 60 }
+const DOWNLOAD = { method: 'GET', seconds: 60 * 60 }
+
+/** The address of another route for a file, as the caller has called this one; signed, for no key will come with it. */
+async function urlOf(
+  c: AppContext,
+  route: string,
+  key: string,
+  { method, seconds }: { method: string; seconds: number },
+  query: Record<string, string> = {},
+): Promise<string> {
   const url = new URL(c.req.url)
   const root = url.pathname.slice(0, url.pathname.indexOf('/mlflow-artifacts/'))
   url.pathname = `${root}/mlflow-artifacts/${route}/${key.split('/').map(encodeURIComponent).join('/')}`
   url.search = new URLSearchParams(query).toString()
+  const { signer } = c.var.access
+  if (signer) await signUrl(url, signer, method, seconds)
   return url.href
 }
