@@ -15,6 +15,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/{tools,system,contract,clients,browser}/**'],
           globalSetup: 'test/support/global-setup.ts',
+          setupFiles: 'test/support/watch-logs.ts',
         },
       },
       {

@@ -2,9 +2,8 @@ import { z } from '@hono/zod-openapi'
 import type { Context, ErrorHandler } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { type $ZodError, toDotPath } from 'zod/v4/core'
-import { sqlState } from '../db/errors.ts'
 import { type Finding, TrackerError } from '../errors.ts'
-import { log } from './log.ts'
+import { describeError, log } from './log.ts'
 
 /** RFC 9457 problem details, as every error of the native API is told. */
 export const Problem = z
@@ -41,7 +40,7 @@ const RETRY_AFTER = '1'
 export function asTrackerError(thrown: unknown, c: Context): TrackerError {
   const error = known(thrown)
   const cause = error === undefined ? thrown : error.cause
-  if (cause !== undefined) log('error', { request_id: c.get('requestId'), ...describe(cause) })
+  if (cause !== undefined) log('error', { request_id: c.get('requestId'), ...describeError(cause) })
   return (
     error ?? new TrackerError('internal', 'Something went wrong here; the request id finds it in the log')
   )
@@ -71,13 +70,6 @@ function known(thrown: unknown): TrackerError | undefined {
   if (!(thrown instanceof HTTPException)) return undefined
   if (thrown.status === 415) return new TrackerError('unsupported_media_type', thrown.message)
   return thrown.status < 500 ? new TrackerError('bad_request', thrown.message) : undefined
-}
-
-/** What the log may hold of a failure: its message may quote what people stored, the place where it came up may not. */
-function describe(thrown: unknown) {
-  if (!(thrown instanceof Error)) return { error: typeof thrown }
-  const stack = thrown.stack?.split('\n').filter((line) => line.startsWith('    at '))
-  return { error: thrown.name, sqlstate: sqlState(thrown), stack }
 }
 
 /** All that a schema has against its input, one finding a field, with paths as in `run.params.lr`. */

@@ -122,6 +122,17 @@ export class KeyRepository {
   }
 }
 
+/** Deletes the sessions of all workspaces that ended a day ago or more. */
+export const endedSessions = (db: Db) =>
+  db
+    .delete(apiKeys)
+    .where(
+      and(
+        isNotNull(apiKeys.sessionOf),
+        sql`coalesce(${apiKeys.revokedAt}, ${apiKeys.expiresAt}) < now() - interval '1 day'`,
+      ),
+    )
+
 /** What is known of a key that is good, of whatever workspace: none of it is for the caller. */
 export const findLive = (db: Db, id: string) =>
   db

@@ -1,6 +1,7 @@
 /** Sessions of browsers: a key of their own, in a cookie that no script can read. */
 import { createRoute } from '@hono/zod-openapi'
 import { deleteCookie, setCookie } from 'hono/cookie'
+import type { Database } from '../db/database.ts'
 import { UnitOfWork } from '../db/unit-of-work.ts'
 import { jsonRequest } from '../http/body.ts'
 import { router } from '../http/context.ts'
@@ -9,7 +10,7 @@ import { admitKey } from './access.ts'
 import { AuditRepository } from './audit.ts'
 import { SESSION_COOKIE } from './credentials.ts'
 import { forget } from './grants.ts'
-import { KeyRepository } from './repository.ts'
+import { endedSessions, KeyRepository } from './repository.ts'
 import { newKey } from './token.ts'
 import { NewSession, Session } from './wire.ts'
 import { DEFAULT_WORKSPACE } from './workspaces.ts'
@@ -81,6 +82,11 @@ export const sessionRoutes = router()
       return c.body(null, 204)
     },
   )
+
+/** Forgets sessions that ended a day ago or more: the cron job. */
+export async function removeEndedSessions(db: Database): Promise<void> {
+  await db.single(endedSessions(db.http))
+}
 
 type Row = Awaited<ReturnType<KeyRepository['session']>>[number]
 

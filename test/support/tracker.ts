@@ -4,6 +4,7 @@ import { type NeonQueryFunction, neon, neonConfig } from '@neondatabase/serverle
 import { inject } from 'vitest'
 import type { Env } from '../../src/env.ts'
 import worker from '../../src/index.ts'
+import { leaks } from './privacy.ts'
 
 declare global {
   namespace Cloudflare {
@@ -94,6 +95,7 @@ export function trackerOn(env: Env & { DATABASE_URL: string }): Tracker {
       await response.arrayBuffer(),
     )
     await waitOnExecutionContext(ctx)
+    checkAnswer(request, response, text, `${path} ${isRaw ? body : JSON.stringify(body)}`)
     const isJson = /json\b/.test(response.headers.get('Content-Type') ?? '')
     // What a route answers is what the test is about to check.
     const answer = (
@@ -122,6 +124,18 @@ export function trackerOn(env: Env & { DATABASE_URL: string }): Tracker {
       await waitOnExecutionContext(ctx)
     },
   }
+}
+
+/** Whether a request is answered with a key, which only these two are. */
+const givesKey = ({ method, url }: Request) =>
+  method === 'POST' && /^\/(keys|session)$/.test(new URL(url).pathname)
+
+/** What is stored comes back as it was stored; what goes wrong is told without what must not be told. */
+function checkAnswer(request: Request, response: Response, text: string, said: string) {
+  const told = response.status >= 400 ? text : ''
+  const headers = givesKey(request) ? '' : JSON.stringify([...response.headers])
+  const found = leaks(`${told}\n${headers}`, said)
+  if (found.length > 0) throw new Error(`${request.method} ${request.url} tells ${found.join('; ')}`)
 }
 
 /** The path of the next page, from the `Link` header; undefined on the last one. */

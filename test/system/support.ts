@@ -7,6 +7,7 @@ import { promisify } from 'node:util'
 import pg from 'pg'
 import { freePort } from '../../tools/local/ports.ts'
 import { startedAt } from '../../tools/local/processes.ts'
+import { leaks } from '../support/privacy.ts'
 
 export const PROJECT = path.resolve(import.meta.dirname, '../..')
 export const isRoot = process.getuid?.() === 0
@@ -90,6 +91,8 @@ export class Tracker {
       // npm may be gone before what it has started.
       for (const end = Date.now() + 10_000; Date.now() < end && alive(rest).length > 0; ) await sleep(20)
       for (const pid of alive(rest)) process.kill(pid, 'SIGKILL')
+      const found = leaks(tracker.out + tracker.err)
+      if (found.length > 0) throw new Error(`The tracker has logged ${found.join('; ')}`)
     })
     return tracker
   }
@@ -170,6 +173,8 @@ export class Tracker {
         : { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) }),
     })
     const text = await response.text()
+    const found = response.ok ? [] : leaks(text, JSON.stringify(body))
+    if (found.length > 0) throw new Error(`${method} ${target} tells ${found.join('; ')}`)
     return {
       status: response.status,
       headers: response.headers,

@@ -126,7 +126,7 @@ async function scheduled(...args) {
   try {
     await worker.scheduled(...args)
   } catch (error) {
-    console.error(error)
+    console.error(JSON.stringify({ level: 'error', error: error.message }))
     throw error
   }
 }
