@@ -9,7 +9,7 @@ import { TrackerError } from '../errors.ts'
 import type { AppContext } from '../http/context.ts'
 import { type Credentials, credentialsOf } from './credentials.ts'
 import { type Grant, recall, remember, rememberRefusal } from './grants.ts'
-import { ADMITTED, type Need, OPERATOR_NEEDS } from './scopes.ts'
+import { ADMITTED, isAimed, type Need, OPERATOR_NEEDS } from './scopes.ts'
 import { signedGrant } from './signature.ts'
 import { hashOf, isSameHash, type PresentedKey, readKey } from './token.ts'
 import { DEFAULT_WORKSPACE } from './workspaces.ts'
@@ -199,7 +199,7 @@ class KeyHolder implements Access {
   }
 
   end(): void {
-    if (this.#need === 'ingest' && this.#target === undefined) this.#need = 'any'
+    if (isAimed(this.#need) && this.#target === undefined) this.#need = 'any'
   }
 
   entry(): SQL | undefined {
@@ -208,7 +208,7 @@ class KeyHolder implements Access {
     const { run, experiment } = { run: null, experiment: null, ...this.#target }
     return sql`select * from admit_key(
       ${this.#key.id}, decode(${this.#key.hash.toHex()}, 'hex'), ${sql.param(ADMITTED[this.#need])}::text[],
-      ${this.#need === 'ingest'}::boolean, ${run}::uuid, ${experiment}::uuid
+      ${isAimed(this.#need)}::boolean, ${run}::uuid, ${experiment}::uuid
     )`
   }
 
@@ -240,7 +240,7 @@ class KeyHolder implements Access {
  * @throws TrackerError where it is known that it does not
  */
 function reaches(grant: Grant, need: Need, target: Target | undefined): boolean {
-  if (grant.scope !== 'ingest' || need !== 'ingest') return true
+  if (grant.scope !== 'ingest' || !isAimed(need)) return true
   if (target && 'experiment' in target && target.experiment === grant.experimentId) return true
   if (target && 'run' in target) {
     if (target.run === grant.runId || grant.runs.has(target.run)) return true

@@ -6,9 +6,10 @@ import type { KeyScope } from './repository.ts'
  * - `any`: whoever has a key
  * - `read`, `write`, `admin`: each can do what those before it can
  * - `ingest`: whoever may write, and keys that are for the run or experiment in question alone
+ * - `read_own`: likewise, whoever may read
  * - `operator`: whoever has the bootstrap secret
  */
-export type Need = 'public' | 'any' | 'read' | 'write' | 'ingest' | 'admin' | 'operator'
+export type Need = 'public' | 'any' | 'read' | 'write' | 'ingest' | 'read_own' | 'admin' | 'operator'
 
 /** Keys of which scopes meet a need. */
 export const ADMITTED: Record<Need, readonly KeyScope[]> = {
@@ -17,9 +18,13 @@ export const ADMITTED: Record<Need, readonly KeyScope[]> = {
   read: ['read', 'write', 'admin'],
   write: ['write', 'admin'],
   ingest: ['ingest', 'write', 'admin'],
+  read_own: ['ingest', 'read', 'write', 'admin'],
   admin: ['admin'],
   operator: [],
 }
+
+/** Needs that a key of scope `ingest` meets for what it is for, and for nothing else. */
+export const isAimed = (need: Need): boolean => need === 'ingest' || need === 'read_own'
 
 /** What the bootstrap secret is good for. */
 export const OPERATOR_NEEDS: readonly Need[] = ['any', 'admin', 'operator']
@@ -92,7 +97,8 @@ const MLFLOW: Record<string, Need> = {
   'POST /2.0/mlflow/experiments/delete-experiment-tag': 'write',
 
   'POST /2.0/mlflow/runs/create': 'ingest',
-  'GET /2.0/mlflow/runs/get': 'read',
+  // MLflow's client cannot end a run without reading it.
+  'GET /2.0/mlflow/runs/get': 'read_own',
   'POST /2.0/mlflow/runs/update': 'ingest',
   'POST /2.0/mlflow/runs/delete': 'write',
   'POST /2.0/mlflow/runs/restore': 'write',

@@ -97,7 +97,9 @@ export const runRoutes = new Hono<AppEnv>()
   })
   .get('/runs/get', async (c) => {
     const { run_id: id } = await message(c, ofRun({}))
-    const { rows } = await c.var.db.single(fullRun(c.var.db.scope, runOf(id)))
+    const uuid = runOf(id)
+    c.var.access.logTo({ run: uuid })
+    const { rows } = await c.var.db.single(fullRun(c.var.db.scope, uuid))
     const [row] = rows
     if (!row) throw noRun(id)
     return jsonText(c, `{"run":${run(row)}}`)

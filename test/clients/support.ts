@@ -144,12 +144,14 @@ export interface Result {
  * Runs scenarios of a theme in a process of their own, with the real client.
  *
  * @param only names of functions; all of the theme when it is left out
+ * @param env what else its environment has
  * @returns what each recorded, by its sentence
  */
 export async function runTheme(
   module: string,
   url: string,
   only: string[] = [],
+  env: Record<string, string> = {},
 ): Promise<Record<string, Result>> {
   const folder = await temporaryFolder()
   const home = path.join(folder, 'home')
@@ -163,6 +165,7 @@ export async function runTheme(
       MLFLOW_HTTP_REQUEST_MAX_RETRIES: '0',
       MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR: 'false',
       MPLBACKEND: 'Agg',
+      ...env,
     },
   })
   return JSON.parse(await readFile(out, 'utf8'))
