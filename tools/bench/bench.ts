@@ -22,6 +22,7 @@ export const RIVALS = {
   short: 'a run of 100,000 points',
   tiny: 'a run of 10 points',
   few: '2,000 runs',
+  open: 'without keys',
 }
 
 export type Rival = keyof typeof RIVALS

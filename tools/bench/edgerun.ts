@@ -3,6 +3,7 @@ import { access, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
+import { bootstrapSecret } from '../local/access.ts'
 import { PROJECT } from '../local/options.ts'
 import { freePort } from '../local/ports.ts'
 import { DATABASE, ROLE } from '../local/postgres/cluster.ts'
@@ -59,7 +60,8 @@ export class Edgerun {
     this.stop = stop
   }
 
-  static async start(bench: Bench): Promise<Edgerun> {
+  /** @param keys whether it asks for keys, and is driven with one */
+  static async start(bench: Bench, { keys = false } = {}): Promise<Edgerun> {
     const folder = await bench.folder('edgerun')
     const port = await freePort()
     const { DATABASE_URL: _, ...env } = process.env
@@ -73,6 +75,7 @@ export class Edgerun {
         PORT: `${port}`,
         EDGERUN_DATA: folder,
         EDGERUN_CRON_SECONDS: `${CRON_SECONDS}`,
+        EDGERUN_KEYS: keys ? 'on' : 'off',
         npm_lifecycle_event: 'bench',
       },
       folder,
@@ -81,7 +84,9 @@ export class Edgerun {
     const password = (await readFile(path.join(folder, 'postgres/password'), 'utf8')).trim()
     const lock = await readFile(path.join(folder, 'postgres/data/postmaster.pid'), 'utf8')
     const database = `postgres://${ROLE}:${password}@127.0.0.1:${lock.split('\n')[3]}/${DATABASE}`
-    const http = new Http(`http://127.0.0.1:${port}`, { keepAlive: true })
+    const url = `http://127.0.0.1:${port}`
+    const headers = keys ? bearing(await newKey(url, await bootstrapSecret(folder))) : {}
+    const http = new Http(url, { keepAlive: true, headers })
     const edgerun = new Edgerun(http, database, openPool(bench, database), stop)
     await edgerun.#warmUp(bench)
     return edgerun
@@ -182,6 +187,14 @@ export class Edgerun {
     )
     return perRun.flat().reduce((sum, { count }) => sum + count, 0)
   }
+}
+
+const bearing = (key: string) => ({ Authorization: `Bearer ${key}` })
+
+/** Makes a key that may write. */
+async function newKey(url: string, bootstrap: string): Promise<string> {
+  const http = new Http(url, { keepAlive: false, headers: bearing(bootstrap) })
+  return (await http.json<{ key: string }>('POST', '/keys', { name: 'bench', scope: 'write' })).key
 }
 
 /** Whether something succeeds. */

@@ -17,9 +17,15 @@ type Method = 'GET' | 'POST' | 'DELETE'
 export class Http {
   readonly url: string
   readonly #agent: Agent
+  readonly #headers: OutgoingHttpHeaders
 
-  constructor(url: string, { keepAlive }: { keepAlive: boolean }) {
+  /** @param headers sent with every call */
+  constructor(
+    url: string,
+    { keepAlive, headers = {} }: { keepAlive: boolean; headers?: OutgoingHttpHeaders },
+  ) {
     this.url = url
+    this.#headers = headers
     this.#agent = new Agent({ keepAlive })
   }
 
@@ -34,7 +40,12 @@ export class Http {
       body === undefined
         ? {}
         : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) }
-    const options = { method, agent: this.#agent, headers: { ...content, ...headers }, timeout: TIMEOUT }
+    const options = {
+      method,
+      agent: this.#agent,
+      headers: { ...this.#headers, ...content, ...headers },
+      timeout: TIMEOUT,
+    }
     return new Promise((resolve, reject) => {
       const sent = request(this.url + path, options, (response) => {
         const pieces: Buffer[] = []

@@ -128,6 +128,7 @@ function entries<T>(values: PerContestant<T>): [Contestant, T][] {
     'short',
     'tiny',
     'few',
+    'open',
   ]
   return names.flatMap((name): [Contestant, T][] => {
     const value = values[name]

@@ -20,6 +20,7 @@ import { disk } from './rows/disk.ts'
 import { door } from './rows/door.ts'
 import { growth } from './rows/growth.ts'
 import { ingest, single } from './rows/ingest.ts'
+import { keys } from './rows/keys.ts'
 import { history, runs } from './rows/reads.ts'
 import { search } from './rows/search.ts'
 
@@ -36,6 +37,7 @@ const ROWS: Row[] = [
   growth,
   depth,
   search,
+  keys,
 ]
 
 const { values: options } = parseArgs({
