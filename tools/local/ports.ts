@@ -1,5 +1,5 @@
 /** Ports on the loopback interface. */
-import { createServer, type Server } from 'node:net'
+import { connect, createServer, type Server } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Sentence, systemCode } from './sentence.ts'
 
@@ -53,3 +53,14 @@ export async function checkPort(port: number, until = Date.now() + PATIENCE): Pr
   }
   await new Promise((resolve) => server.close(resolve))
 }
+
+/** Whether something listens on a port. */
+export const listens = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1')
+    const end = (answer: boolean) => {
+      socket.destroy()
+      resolve(answer)
+    }
+    socket.once('connect', () => end(true)).once('error', () => end(false))
+  })

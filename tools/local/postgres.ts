@@ -51,11 +51,12 @@ const SETTINGS = {
  */
 const FORGETFUL = { fsync: 'off', full_page_writes: 'off', shared_buffers: '64MB' }
 
-/** How often in a row a start is tried again, and the first pause before it, in milliseconds; it doubles. */
+/** How often in a row a start may fail, and the pause before it, in milliseconds: it doubles, up to the longest. */
 const ATTEMPTS = 6
 const FIRST_PAUSE = 100
+const LONGEST_PAUSE = 2_000
 
-/** After this long without a crash the count of failures begins anew, in milliseconds. */
+/** After this long without a crash the pause is the first one again, in milliseconds. */
 const STEADY = 30_000
 
 /** A running Postgres. */
@@ -240,16 +241,15 @@ class Server {
   }
 
   async #supervise(): Promise<void> {
-    let failures = 0
+    let crashes = 0
     for (;;) {
       const since = Date.now()
       const how = await exit(this.#child)
       if (this.#stopping) return
-      if (Date.now() - since > STEADY) failures = 0
-      for (;;) {
-        failures += 1
-        this.#log(`Postgres ended unexpectedly (${how}): starting it again.`)
-        await sleep(FIRST_PAUSE * 2 ** (failures - 1))
+      crashes = Date.now() - since > STEADY ? 0 : crashes + 1
+      this.#log(`Postgres ended unexpectedly (${how}): starting it again.`)
+      for (let attempt = 1; ; attempt++) {
+        await sleep(Math.min(FIRST_PAUSE * 2 ** (crashes + attempt - 1), LONGEST_PAUSE))
         if (this.#stopping) return
         try {
           await endLeftovers(this.#cluster, () => {})
@@ -257,7 +257,7 @@ class Server {
           break
         } catch (error) {
           if (this.#stopping) return
-          if (failures >= ATTEMPTS) throw error
+          if (attempt >= ATTEMPTS) throw error
         }
       }
       if (this.#stopping) return

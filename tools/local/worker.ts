@@ -1,9 +1,11 @@
 /** The Worker as it is deployed, on workerd. */
 import { readdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
 import type { Build } from './build.ts'
 import { EVERY_MINUTE } from './cron.ts'
+import { listens } from './ports.ts'
 import { improveR2 } from './r2.ts'
 import { type Bindings, marker, resources } from './stack.ts'
 
@@ -21,6 +23,10 @@ const WORKER = 'edgerun'
 
 /** What the file that stands before the Worker is called. */
 const ENTRY = 'local-entry.js'
+
+/** How often to look whether it listens, in milliseconds, and how often in a row it may not. */
+const WATCH_INTERVAL = 500
+const MISSES = 6
 
 /** A Worker that runs. */
 export interface LocalWorker {
@@ -46,48 +52,57 @@ export async function runWorker(
   refuseWhatTheShortcutLacks(assets)
   await writeFile(path.join(build.bundle, ENTRY), entry(await readdir(build.assets)))
 
-  const before = { SIGINT: process.listeners('SIGINT'), SIGTERM: process.listeners('SIGTERM') }
-  const improved = improveR2()
-  const miniflare = new Miniflare(
-    convertV4MiniflareOptions({
-      // A second socket that Miniflare insists on; only the clock uses it.
-      host: '127.0.0.1',
-      port: 0,
-      unsafeTriggerHandlers: true,
-      // Where the caller sits: asked of Cloudflare otherwise, which cannot work offline.
-      cf: false,
-      // Where wrangler has it below the folder that it is given.
-      resourcePersistencePath: path.join(resources(dataFolder), 'v3'),
-      unsafeRuntimeEnv: marker(dataFolder),
-      handleStructuredLogs: ({ message }) => void process.stdout.write(`${message}\n`),
-      workers: [
-        {
-          ...options,
-          name: WORKER,
-          modulesRoot: build.bundle,
-          modules: await modulesOf(build.bundle),
-          bindings: { ...options.bindings, ...bindings },
-          serviceBindings: { ...options.serviceBindings, LOCAL_ASSETS: 'assets' },
-          unsafeDirectSockets: [{ host: '127.0.0.1', port }],
-        },
-        {
-          name: 'assets',
-          compatibilityDate: options.compatibilityDate ?? '2026-08-01',
-          modules: true,
-          script: 'export default { fetch: () => new Response(null, { status: 404 }) }',
-          assets: { ...assets, directory: build.assets, routerConfig: { has_user_worker: false } },
-        },
-      ],
-    }),
-  )
-  // Its own would end this process before the database is stopped. Its exit hook stays.
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    for (const listener of process.listeners(signal)) {
-      if (!before[signal].includes(listener)) process.off(signal, listener)
+  const start = async (): Promise<Miniflare> => {
+    const before = { SIGINT: process.listeners('SIGINT'), SIGTERM: process.listeners('SIGTERM') }
+    const improved = improveR2()
+    const miniflare = new Miniflare(
+      convertV4MiniflareOptions({
+        // A second socket that Miniflare insists on; only the clock uses it.
+        host: '127.0.0.1',
+        port: 0,
+        unsafeTriggerHandlers: true,
+        // Where the caller sits: asked of Cloudflare otherwise, which cannot work offline.
+        cf: false,
+        // Where wrangler has it below the folder that it is given.
+        resourcePersistencePath: path.join(resources(dataFolder), 'v3'),
+        unsafeRuntimeEnv: marker(dataFolder),
+        handleStructuredLogs: ({ message }) => void process.stdout.write(`${message}\n`),
+        workers: [
+          {
+            ...options,
+            name: WORKER,
+            modulesRoot: build.bundle,
+            modules: await modulesOf(build.bundle),
+            bindings: { ...options.bindings, ...bindings },
+            serviceBindings: { ...options.serviceBindings, LOCAL_ASSETS: 'assets' },
+            unsafeDirectSockets: [{ host: '127.0.0.1', port }],
+          },
+          {
+            name: 'assets',
+            compatibilityDate: options.compatibilityDate ?? '2026-08-01',
+            modules: true,
+            script: 'export default { fetch: () => new Response(null, { status: 404 }) }',
+            assets: { ...assets, directory: build.assets, routerConfig: { has_user_worker: false } },
+          },
+        ],
+      }),
+    )
+    // Its own would end this process before the database is stopped. Its exit hook stays.
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      for (const listener of process.listeners(signal)) {
+        if (!before[signal].includes(listener)) process.off(signal, listener)
+      }
     }
+    await miniflare.ready
+    improved()
+    return miniflare
   }
-  await miniflare.ready
-  improved()
+
+  let miniflare = await start()
+  const unwatch = watch(port, async () => {
+    await miniflare.dispose().catch(() => {})
+    miniflare = await start()
+  })
   return {
     scheduled: async (scheduledTime) => {
       // Not `getWorker`: it halts this process until the Worker answers, and the Worker may be waiting for this process
@@ -97,7 +112,36 @@ export async function runWorker(
       const outcome = await answer.text()
       if (outcome !== 'ok') throw new Error(`its outcome is ${outcome}`)
     },
-    stop: () => miniflare.dispose(),
+    stop: async () => {
+      await unwatch()
+      await miniflare.dispose()
+    },
+  }
+}
+
+/**
+ * Sees to it that something listens. Miniflare starts workerd again when it dies, but gives up, and says nothing, when it
+ * dies once more before it is up.
+ *
+ * @param again makes it listen again
+ * @returns ends the watch
+ */
+function watch(port: number, again: () => Promise<void>): () => Promise<void> {
+  const stopping = new AbortController()
+  const watching = (async () => {
+    let misses = 0
+    while (!stopping.signal.aborted) {
+      await sleep(WATCH_INTERVAL, undefined, { signal: stopping.signal }).catch(() => {})
+      misses = (await listens(port)) ? 0 : misses + 1
+      if (misses < MISSES || stopping.signal.aborted) continue
+      misses = 0
+      // A start that fails is tried again after as many misses.
+      await again().catch(() => {})
+    }
+  })()
+  return async () => {
+    stopping.abort()
+    await watching
   }
 }
 
