@@ -46,11 +46,17 @@ export function asTrackerError(thrown: unknown, c: Context): TrackerError {
   )
 }
 
+/** The headers that tell what to do about a failure of this status. */
+export function adviseOn(status: number, c: Context): void {
+  if (status === 401) c.header('WWW-Authenticate', 'Bearer')
+  if (status === 503) c.header('Retry-After', RETRY_AFTER)
+}
+
 /** Turns whatever was thrown into a problem document. */
 export const onError: ErrorHandler = (thrown, c) => {
   const requestId: string = c.get('requestId')
   const { status, message, errors } = asTrackerError(thrown, c)
-  if (status === 503) c.header('Retry-After', RETRY_AFTER)
+  adviseOn(status, c)
   return c.body(
     JSON.stringify({
       type: 'about:blank',

@@ -43,6 +43,9 @@ function problem(status: ProblemStatus) {
   return {
     description,
     content: { 'application/problem+json': { schema: Problem, example } },
+    ...(status === 401 && {
+      headers: { 'WWW-Authenticate': { description: '`Bearer`.', schema: { type: 'string' as const } } },
+    }),
     ...((status === 503 || status === 429) && {
       headers: { 'Retry-After': { description: 'Seconds.', schema: { type: 'integer' as const } } },
     }),

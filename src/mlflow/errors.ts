@@ -2,7 +2,7 @@
 import type { ErrorHandler } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import type { ErrorCode, TrackerError } from '../errors.ts'
-import { asTrackerError } from '../http/problem.ts'
+import { adviseOn, asTrackerError } from '../http/problem.ts'
 import { FilterError } from '../search/filter.ts'
 
 const STATUS = {
@@ -56,8 +56,9 @@ export const alreadyExists = (message: string) => new MlflowError('RESOURCE_ALRE
 
 export const onMlflowError: ErrorHandler = (thrown, c) => {
   const { code, message } = thrown instanceof MlflowError ? thrown : fromTracker(asTrackerError(thrown, c))
-  if (code === 'TEMPORARILY_UNAVAILABLE') c.header('Retry-After', '1')
-  return c.json({ error_code: code, message }, STATUS[code])
+  const status = STATUS[code]
+  adviseOn(status, c)
+  return c.json({ error_code: code, message }, status)
 }
 
 function fromTracker(error: TrackerError): MlflowError {

@@ -1,0 +1,108 @@
+import { newKey } from '../../src/keys/token.ts'
+import { newTracker, type Tracker, trackerOn } from './tracker.ts'
+
+export const SECRET = 'a-secret-that-nobody-guesses'
+
+export type Scope = 'read' | 'write' | 'ingest' | 'admin'
+
+/** A key as whoever made it is told. */
+export interface MadeKey {
+  id: string
+  key: string
+  name: string
+  scope: Scope
+  experiment_id: string | null
+  run_id: string | null
+  created_at: string
+  created_by: string
+  expires_at: string | null
+  last_used_at: string | null
+  revoked_at: string | null
+}
+
+export const bearer = (key: string) => ({ Authorization: `Bearer ${key}` })
+
+/** A tracker that asks for keys, on a database of its own. */
+export async function newClosedTracker(): Promise<Tracker> {
+  const { ACCESS: _, ...env } = (await newTracker()).env
+  return trackerOn({ ...env, BOOTSTRAP_SECRET: SECRET })
+}
+
+/** A tracker whose requests all carry a key, unless they say otherwise. */
+export function withKey(tracker: Tracker, key: string): Tracker {
+  const send: Tracker['send'] = (method, path, body, headers) =>
+    tracker.send(method, path, body, { ...bearer(key), ...headers })
+  return {
+    ...tracker,
+    // Kept as it is: a connection that is made where it is used.
+    get sql() {
+      return tracker.sql
+    },
+    send,
+    get: (path, headers) => send('GET', path, undefined, headers),
+    post: (path, body, headers) => send('POST', path, body, headers),
+    patch: (path, body) => send('PATCH', path, body),
+    delete: (path) => send('DELETE', path),
+  }
+}
+
+/** Makes a key with the bootstrap secret. */
+export async function makeKey(
+  tracker: Tracker,
+  rest: { scope: Scope; experiment_id?: string; run_id?: string; expires_at?: string },
+  workspace = 'default',
+): Promise<MadeKey> {
+  const { status, body, text } = await tracker.post<MadeKey>(
+    `/keys?${new URLSearchParams({ workspace })}`,
+    { name: rest.scope, ...rest },
+    bearer(SECRET),
+  )
+  if (status !== 201) throw new Error(text)
+  return body
+}
+
+export async function makeWorkspace(tracker: Tracker, name: string): Promise<string> {
+  const { status, text } = await tracker.post('/workspaces', { name }, bearer(SECRET))
+  if (status !== 201) throw new Error(text)
+  return name
+}
+
+/** Many keys of scope admin that are no good any more, and that no isolate has seen. */
+export async function deadKeys(
+  tracker: Tracker,
+  why: 'revoked' | 'expired',
+  count: number,
+): Promise<string[]> {
+  const keys = await Promise.all(Array.from({ length: count }, newKey))
+  const column = why === 'revoked' ? 'revoked_at' : 'expires_at'
+  await tracker.sql.query(
+    `insert into api_keys (workspace_id, id, hash, name, scope, created_by, ${column})
+    select 1, id, decode(hash, 'hex'), 'dead', 'admin', 'test', now() - interval '1 second'
+    from unnest($1::text[], $2::text[]) as key (id, hash)`,
+    [keys.map(({ id }) => id), keys.map(({ hash }) => hash.toHex())],
+  )
+  return keys.map(({ key }) => key)
+}
+
+/** The same in all databases of the suite. */
+let tables: Record<string, unknown>[] | undefined
+
+/**
+ * What all rows are, table by table, as one hash each: the same as before when nothing was done, but that a key was used.
+ *
+ * @param workspace only of its rows; else of all
+ */
+export async function fingerprint(tracker: Tracker, workspace?: number): Promise<Record<string, string>> {
+  tables ??= await tracker.sql`
+    select table_name as name, bool_or(column_name = 'workspace_id') as owned
+    from information_schema.columns join information_schema.tables using (table_schema, table_name)
+    where table_schema = 'public' and table_type = 'BASE TABLE' group by table_name`
+  const prints = tables
+    .filter(({ owned }) => owned || workspace === undefined)
+    .map(({ name }) => {
+      const rows = workspace === undefined ? '' : `where workspace_id = ${workspace}`
+      return `select '${name}' as name, md5(coalesce(string_agg(row, '|' order by row), '')) as print from (select (to_jsonb(t) - 'last_used_at')::text as row from "${name}" as t ${rows}) as rows`
+    })
+  const rows = await tracker.sql.query(prints.join(' union all '))
+  return Object.fromEntries(rows.map(({ name, print }) => [name, print]))
+}
