@@ -437,7 +437,9 @@ declare
 begin
   select * into key from api_keys where api_keys.id = key_id;
   if not found or sha256(key.hash || salt) is distinct from sha256(key_hash || salt) or key.revoked_at is not null
-    or key.expires_at <= clock_timestamp() then
+    or key.expires_at <= clock_timestamp()
+    -- Opened while its key was being revoked, a session ends with it all the same.
+    or exists (select from api_keys where api_keys.id = key.session_of and api_keys.revoked_at is not null) then
     raise exception using errcode = 'ER401';
   end if;
   if not coalesce(key.scope = any (scopes), false) or aimed and key.scope = 'ingest' and not coalesce(

@@ -242,7 +242,13 @@ export class Database {
       return await drizzleWebSocket(pool, { logger }).transaction(async (tx) => {
         await tx.execute(settings(STATEMENT_TIMEOUT))
         const entry = this.#guard?.entry()
-        if (entry !== undefined) this.#guard?.admitted((await tx.execute(entry)).rows[0])
+        if (entry !== undefined) {
+          const { rows } = await tx.execute(entry).catch((error: unknown) => {
+            this.#guard?.refused(translate(unwrap(error)))
+            throw error
+          })
+          this.#guard?.admitted(rows[0])
+        }
         return work({ ...this.scope, db: tx })
       })
     } catch (error) {

@@ -55,7 +55,7 @@ const CONNECTION_LOST = /^(Connection terminated|timeout exceeded when trying to
 
 export const NO_SUCH_KEY = 'There is no such API key: it never was one, it was revoked, or it has expired'
 export const NOT_ALLOWED =
-  'This API key may not do that: it has another scope, or is for another run or experiment'
+  'This API key may not do that: it has another scope, or is for another workspace, experiment or run'
 
 /** Whether the error comes from the database or from the way to it, and not from our own code. */
 export function isDatabaseError(error: unknown): boolean {

@@ -5,10 +5,10 @@ import type { Guard } from '../db/database.ts'
 import { NO_SUCH_KEY, NOT_ALLOWED } from '../db/errors.ts'
 import { KEY_SCOPES } from '../db/schema.ts'
 import type { Env } from '../env.ts'
-import { TrackerError } from '../errors.ts'
+import { type ErrorCode, TrackerError } from '../errors.ts'
 import type { AppContext } from '../http/context.ts'
 import { type Credentials, credentialsOf } from './credentials.ts'
-import { type Grant, recall, remember, rememberRefusal } from './grants.ts'
+import { type Grant, knownRuns, recall, remember, rememberRefusal } from './grants.ts'
 import { ADMITTED, isAimed, type Need, OPERATOR_NEEDS } from './scopes.ts'
 import { signedGrant } from './signature.ts'
 import { hashOf, isSameHash, type PresentedKey, readKey } from './token.ts'
@@ -16,6 +16,9 @@ import { DEFAULT_WORKSPACE } from './workspaces.ts'
 
 /** A shorter bootstrap secret would be guessed. */
 const SHORTEST_SECRET = 20
+
+/** Failures of a trip after which it is not made again to ask for the key. */
+const BARS: readonly ErrorCode[] = ['unauthorized', 'forbidden', 'unavailable']
 
 /** What a request logs to: a run, or an experiment in which it creates one. */
 export type Target = { run: string } | { experiment: string }
@@ -38,7 +41,11 @@ export interface Access extends Guard {
    * @throws TrackerError where it is known that the caller may not
    */
   demand(need: Need): void
-  /** The route has run: whoever has not been let in by now may have asked for nothing that there is. */
+  /**
+   * The route has run: whoever has not been let in by now may have asked for nothing that there is.
+   *
+   * @throws what kept him out, whatever the route has made of it
+   */
   end(): void
 }
 
@@ -57,9 +64,8 @@ export async function admit(c: AppContext, need: Need): Promise<Access> {
     if (OPERATOR_NEEDS.includes(need)) return new Insider('bootstrap', workspace)
     throw new TrackerError('forbidden', 'The bootstrap secret makes workspaces and keys, and nothing else')
   }
-  if (workspace !== undefined)
-    throw new TrackerError('forbidden', 'A key is of one workspace: leave out `workspace`')
-  return admitKey(credentials.secret, need)
+  // A key is of one workspace: that is not for its holder to say, not even the right one.
+  return admitKey(credentials.secret, workspace === undefined ? need : 'operator')
 }
 
 /** As `admit`, whoever has this key. */
@@ -133,7 +139,7 @@ class Insider implements Access {
       scope: 'admin',
       experimentId: null,
       runId: null,
-      runs: new Set(),
+      runs: knownRuns(),
       expires: Infinity,
     }
   }
@@ -163,6 +169,8 @@ class KeyHolder implements Access {
   #grant: Grant | undefined
   #target: Target | undefined
   #asked = 0
+  #isAdmitted = false
+  #barred: unknown
 
   constructor(key: PresentedKey, grant: Grant | undefined) {
     this.#key = key
@@ -199,11 +207,14 @@ class KeyHolder implements Access {
   }
 
   end(): void {
+    if (this.#barred !== undefined) throw this.#barred
     if (isAimed(this.#need) && this.#target === undefined) this.#need = 'any'
   }
 
   entry(): SQL | undefined {
-    if (this.#grant && reaches(this.#grant, this.#need, this.#target)) return undefined
+    // What an administrator does outlasts his key: whether it is still one is asked each time.
+    const isKnown = this.#isAdmitted || this.#need !== 'admin'
+    if (this.#grant && isKnown && reaches(this.#grant, this.#need, this.#target)) return undefined
     this.#asked = performance.now()
     const { run, experiment } = { run: null, experiment: null, ...this.#target }
     return sql`select * from admit_key(
@@ -214,8 +225,10 @@ class KeyHolder implements Access {
 
   admitted(row: Record<string, unknown> | undefined): void {
     const { workspace_id: workspace, scope, experiment_id, run_id, expires } = Admitted.parse(row)
-    const runs = this.#grant?.runs ?? new Set()
-    if (this.#target && 'run' in this.#target) runs.add(this.#target.run)
+    const runs = this.#grant?.runs ?? knownRuns()
+    if (this.#target && 'run' in this.#target) runs.set(this.#target.run, true)
+    this.#isAdmitted = true
+    this.#barred = undefined
     this.#grant = {
       keyId: this.#key.id,
       hash: this.#key.hash,
@@ -230,7 +243,9 @@ class KeyHolder implements Access {
   }
 
   refused(error: unknown): void {
-    if (error instanceof TrackerError && error.code === 'unauthorized') rememberRefusal(this.#key)
+    if (!(error instanceof TrackerError) || !BARS.includes(error.code)) return
+    if (error.code === 'unauthorized') rememberRefusal(this.#key)
+    this.#barred = error
   }
 }
 

@@ -31,17 +31,8 @@ export class AuditRepository {
     this.#db = scope.db
   }
 
-  /** After a key was made. */
-  keyMade(id: string) {
-    return this.#record('key.made', id, sql`select from api_keys as thing where ${this.#own} and id = ${id}`)
-  }
-
   keyRevoked(id: string) {
     return this.#of('key.revoked', id, sql`api_keys`, sql`id = ${id} and revoked_at is null`)
-  }
-
-  sessionOpened(id: string) {
-    return this.#record('session.opened', id, sql`select`)
   }
 
   experiment(deed: 'deleted' | 'trashed' | 'restored', id: string) {

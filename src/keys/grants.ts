@@ -9,8 +9,12 @@ import { isSameHash, type PresentedKey } from './token.ts'
 /** How old what is known of a key may be, counted from before the database was asked, in milliseconds. */
 const MAX_AGE = 20_000
 
-/** How many keys are known at a time. */
+/** How many keys are known at a time, and of how many runs it is known that one of them is for them. */
 const MAX_KEYS = 10_000
+const MAX_RUNS = 1_000
+
+/** The cache looks at the clock each time: the timer with which it would spare itself that ends with the request that set it. */
+const AGING = { ttl: MAX_AGE, ttlResolution: 0 }
 
 /** What a key is good for. */
 export interface Grant {
@@ -22,14 +26,16 @@ export interface Grant {
   experimentId: string | null
   runId: string | null
   /** Runs that are known to be of `experimentId`. */
-  runs: Set<string>
+  runs: LRUCache<string, true>
   /** Epoch milliseconds; Infinity for never. */
   expires: number
 }
 
-const grants = new LRUCache<string, Grant>({ max: MAX_KEYS, ttl: MAX_AGE })
+const grants = new LRUCache<string, Grant>({ max: MAX_KEYS, ...AGING })
 /** Hashes of what was presented as keys and are none. */
-const refused = new LRUCache<string, true>({ max: MAX_KEYS, ttl: MAX_AGE })
+const refused = new LRUCache<string, true>({ max: MAX_KEYS, ...AGING })
+
+export const knownRuns = () => new LRUCache<string, true>({ max: MAX_RUNS, ...AGING })
 
 const textOf = (hash: Uint8Array) => hash.toBase64()
 

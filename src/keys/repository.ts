@@ -1,6 +1,7 @@
 import { and, desc, eq, isNotNull, isNull, or, type SQL, sql } from 'drizzle-orm'
 import type { Db, Scope } from '../db/database.ts'
 import { apiKeys, type KEY_SCOPES, workspaces } from '../db/schema.ts'
+import type { Action } from './audit.ts'
 
 export type KeyScope = (typeof KEY_SCOPES)[number]
 
@@ -41,10 +42,12 @@ export class KeyRepository {
     this.#db = scope.db
   }
 
-  /** Makes a key, unless there is no such workspace, or not what the key is to be for. */
+  /** Makes a key and writes it down, unless there is no such workspace, or not what the key is to be for. */
   insert(key: NewKey) {
     const { experimentId = null, runId = null, expiresAt } = key
-    return this.#db.execute(sql`
+    return this.#made(
+      'key.made',
+      sql`
       insert into api_keys (workspace_id, id, hash, name, scope, experiment_id, run_id, expires_at, created_by)
       select workspace.id, ${key.id}, decode(${key.hash.toHex()}, 'hex'), ${key.name}, ${key.scope},
         ${experimentId}::uuid, ${runId}::uuid, ${expiresAt?.toISOString() ?? null}::timestamptz, ${this.#scope.actor}
@@ -55,16 +58,32 @@ export class KeyRepository {
         ))
         and (${runId}::uuid is null or exists (
           select from runs where workspace_id = workspace.id and id = ${runId}::uuid
-        ))`)
+        ))`,
+    )
   }
 
-  /** Makes a key for a browser: with the scope of the one that it was opened with, for so many seconds at most. */
+  /**
+   * Makes a key for a browser and writes it down: with the scope of the one that it was opened with, for so many seconds
+   * at most; unless that one is no good any more.
+   */
   insertSession(session: Pick<NewKey, 'id' | 'hash'>, seconds: number) {
-    return this.#db.execute(sql`
+    return this.#made(
+      'session.opened',
+      sql`
       insert into api_keys (workspace_id, id, hash, name, scope, expires_at, created_by, session_of)
       select workspace_id, ${session.id}, decode(${session.hash.toHex()}, 'hex'), name, scope,
         least(now() + ${seconds}::int * interval '1 second', expires_at), id, coalesce(session_of, id)
-      from api_keys where ${this.#own} and id = ${this.#scope.actor}`)
+      from api_keys
+      where ${this.#own} and id = ${this.#scope.actor} and revoked_at is null and coalesce(expires_at > now(), true)`,
+    )
+  }
+
+  /** Once, also where it is done again because the answer was lost. */
+  #made(action: Action, insert: SQL) {
+    return this.#db.execute(sql`
+      with made as (${insert} on conflict (id) do nothing returning workspace_id, id)
+      insert into audit (workspace_id, actor, action, subject)
+      select workspace_id, ${this.#scope.actor}, ${action}, id from made`)
   }
 
   find(id: string) {

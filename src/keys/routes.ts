@@ -64,7 +64,6 @@ export const keyRoutes = router()
           expiresAt: body.expires_at,
         }),
       )
-      work.add(new AuditRepository(c.var.db.scope).keyMade(made.id))
       const found = work.add(keys.find(made.id))
       await work.commit()
       const [row] = found.result

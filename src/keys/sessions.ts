@@ -2,12 +2,13 @@
 import { createRoute } from '@hono/zod-openapi'
 import { deleteCookie, setCookie } from 'hono/cookie'
 import type { Database } from '../db/database.ts'
+import { NO_SUCH_KEY } from '../db/errors.ts'
 import { UnitOfWork } from '../db/unit-of-work.ts'
+import { TrackerError } from '../errors.ts'
 import { jsonRequest } from '../http/body.ts'
 import { router } from '../http/context.ts'
 import { finds, json, jsonBody, takesBody } from '../http/responses.ts'
 import { admitKey } from './access.ts'
-import { AuditRepository } from './audit.ts'
 import { SESSION_COOKIE } from './credentials.ts'
 import { forget } from './grants.ts'
 import { endedSessions, KeyRepository } from './repository.ts'
@@ -42,11 +43,10 @@ export const sessionRoutes = router()
       const keys = new KeyRepository(c.var.db.scope)
       const work = new UnitOfWork(c.var.db)
       work.add(keys.insertSession(session, SESSION))
-      work.add(new AuditRepository(c.var.db.scope).sessionOpened(session.id))
       const opened = work.add(keys.session(session.id))
       await work.commit()
       const [row] = opened.result
-      if (!row) throw new Error('A session that was opened is not there')
+      if (!row) throw new TrackerError('unauthorized', NO_SUCH_KEY)
       const expires = row.expiresAt ?? new Date()
       setCookie(c, SESSION_COOKIE, session.key, { ...COOKIE, expires })
       return c.json(sessionOf(row), 200)

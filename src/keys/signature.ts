@@ -7,7 +7,7 @@ import { decodedOnce } from '../artifacts/path.ts'
 import { NO_SUCH_KEY, NOT_ALLOWED } from '../db/errors.ts'
 import { TrackerError } from '../errors.ts'
 import type { AppContext } from '../http/context.ts'
-import { type Grant, recallById, remember } from './grants.ts'
+import { type Grant, knownRuns, recallById, remember } from './grants.ts'
 import { findLive } from './repository.ts'
 import { isSameHash, KEY_ID, type PresentedKey } from './token.ts'
 
@@ -60,7 +60,7 @@ async function lookUp(c: AppContext, id: string): Promise<Grant> {
     scope: row.scope,
     experimentId: null,
     runId: null,
-    runs: new Set(),
+    runs: knownRuns(),
     expires: row.expiresAt?.getTime() ?? Infinity,
   }
   remember(grant, asked)

@@ -109,6 +109,20 @@ it('is open only to ask whether it lives, and to open a session with a key', () 
   ])
 })
 
+it('asks nothing but a key, of whatever scope, for what tells nothing of what is stored', () => {
+  const routes = ROUTES.filter((route) => needOf(route) === 'any').map((route) =>
+    route.replace('/ajax-api', '/api'),
+  )
+  expect([...new Set(routes)].sort()).toEqual([
+    'DELETE /session',
+    'GET /api/3.0/mlflow/server-info',
+    'GET /health/ready',
+    'GET /openapi.json',
+    'GET /session',
+    'GET /version',
+  ])
+})
+
 describe('answers 401 without a key that is good, and does nothing', () => {
   it.each(CLOSED)('%s', async (route) => {
     const dead = [revoked, expired].map((keys) => bearer(keys[CLOSED.indexOf(route)] ?? ''))

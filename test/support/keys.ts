@@ -1,3 +1,4 @@
+import { onTestFinished, vi } from 'vitest'
 import { newKey } from '../../src/keys/token.ts'
 import { newTracker, type Tracker, trackerOn } from './tracker.ts'
 
@@ -106,3 +107,19 @@ export async function fingerprint(tracker: Tracker, workspace?: number): Promise
   const rows = await tracker.sql.query(prints.join(' union all '))
   return Object.fromEntries(rows.map(({ name, print }) => [name, print]))
 }
+
+/** Lets time pass for the Worker, until the test has ended; the database's clock goes on as it does. */
+export function pass(milliseconds: number): void {
+  const [moment, date] = [performance.now(), Date.now()]
+  const spies = [
+    vi.spyOn(performance, 'now').mockReturnValue(moment + milliseconds),
+    vi.spyOn(Date, 'now').mockReturnValue(date + milliseconds),
+  ]
+  onTestFinished(() => {
+    for (const spy of spies) spy.mockRestore()
+  })
+}
+
+/** Ends a key behind the tracker's back, as another isolate does, or time. */
+export const endKey = (tracker: Tracker, id: string, column: 'revoked_at' | 'expires_at') =>
+  tracker.sql.query(`update api_keys set ${column} = now() where id = $1`, [id])
