@@ -117,7 +117,7 @@ export function ghost(): Fixture {
 }
 
 /** The artifacts of an experiment, as they lie in the bucket. */
-export async function filesOf(tracker: Tracker, { experiment }: Fixture, workspace = 1) {
+export async function filesOf(tracker: Tracker, { experiment }: Pick<Fixture, 'experiment'>, workspace = 1) {
   const root = workspace === 1 ? '' : `#${workspace}/`
   const page = await tracker.env.ARTIFACTS?.list({ prefix: `${root}${hex(experiment)}/` })
   return page?.objects.map(({ key, etag }) => [key, etag])

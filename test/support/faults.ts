@@ -3,13 +3,13 @@ import { afterEach } from 'vitest'
 
 type Fault = (send: () => Promise<Response>) => Promise<Response>
 
-const real = neonConfig.fetchFunction
-
 /** Undoes `interfere` after each test of a file. */
-export const stopInterfering = () =>
+export function stopInterfering() {
+  const real = neonConfig.fetchFunction
   afterEach(() => {
     neonConfig.fetchFunction = real
   })
+}
 
 /**
  * Lets the next fetches of the driver end otherwise than the gateway ends them, one fault each; undefined for none.

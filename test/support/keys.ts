@@ -85,6 +85,12 @@ export async function deadKeys(
   return keys.map(({ key }) => key)
 }
 
+/** Which rows are a workspace's in tables that do not say. */
+const BELOW: Record<string, string | undefined> = {
+  chunks: 'series_id in (select id from series where workspace_id = $)',
+  logged_model_metrics: 'model_id in (select id from logged_models where workspace_id = $)',
+}
+
 /** The same in all databases of the suite. */
 let tables: Record<string, unknown>[] | undefined
 
@@ -98,12 +104,15 @@ export async function fingerprint(tracker: Tracker, workspace?: number): Promise
     select table_name as name, bool_or(column_name = 'workspace_id') as owned
     from information_schema.columns join information_schema.tables using (table_schema, table_name)
     where table_schema = 'public' and table_type = 'BASE TABLE' group by table_name`
-  const prints = tables
-    .filter(({ owned }) => owned || workspace === undefined)
-    .map(({ name }) => {
-      const rows = workspace === undefined ? '' : `where workspace_id = ${workspace}`
-      return `select '${name}' as name, md5(coalesce(string_agg(row, '|' order by row), '')) as print from (select (to_jsonb(t) - 'last_used_at')::text as row from "${name}" as t ${rows}) as rows`
-    })
+  const prints = tables.flatMap(({ name, owned }) => {
+    const own = owned
+      ? `workspace_id = ${workspace}`
+      : BELOW[String(name)]?.replaceAll('$', String(workspace))
+    if (workspace !== undefined && own === undefined) return []
+    return `select '${name}' as name, md5(coalesce(string_agg(row, '|' order by row), '')) as print from (
+      select (to_jsonb(t) - 'last_used_at')::text as row from "${name}" as t ${workspace === undefined ? '' : `where ${own}`}
+    ) as rows`
+  })
   const rows = await tracker.sql.query(prints.join(' union all '))
   return Object.fromEntries(rows.map(({ name, print }) => [name, print]))
 }
