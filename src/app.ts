@@ -5,6 +5,9 @@ import { TrackerError } from './errors.ts'
 import { experimentRoutes } from './experiments/routes.ts'
 import { healthRoutes } from './health/routes.ts'
 import { router } from './http/context.ts'
+import { browserHeaders } from './http/headers.ts'
+import { checkHost } from './http/host.ts'
+import { allowOrigins, checkOrigin } from './http/origins.ts'
 import { onError } from './http/problem.ts'
 import { requestLog } from './http/request-log.ts'
 import { requireAccess } from './keys/guard.ts'
@@ -21,6 +24,10 @@ base.onError((thrown, c) => (isMlflows(c.req.path) ? onMlflowError : onError)(th
 base.notFound((c) => onError(new TrackerError('not_found', `There is nothing at ${c.req.path}`), c))
 base.use(requestId())
 base.use(requestLog)
+base.use(browserHeaders)
+base.use(checkHost)
+base.use(allowOrigins)
+base.use(checkOrigin)
 base.use(requireAccess)
 base.use(
   methodNotAllowed({

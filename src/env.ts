@@ -11,6 +11,10 @@ export interface Env {
   ACCESS?: string
   /** With it the first keys are made, and workspaces. A secret of 20 characters or more; without one none can be made. */
   BOOTSTRAP_SECRET?: string
+  /** Names by which the tracker is called, with commas between; where keys are needed and it is unset, any. */
+  HOSTS?: string
+  /** Origins whose pages may call it, with commas between, as in `https://app.example.com`. */
+  ALLOWED_ORIGINS?: string
   /** The store of artifacts. */
   ARTIFACTS?: R2Bucket
 }

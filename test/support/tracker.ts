@@ -76,6 +76,7 @@ export async function newTracker(): Promise<Tracker> {
     DATABASE_GATEWAY: gateway,
     ARTIFACTS: bindings.ARTIFACTS,
     ACCESS: 'open',
+    HOSTS: 'edgerun.test',
   })
 }
 
