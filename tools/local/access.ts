@@ -20,5 +20,7 @@ export async function bootstrapSecret(dataFolder: string): Promise<string> {
 }
 
 /** What tells the Worker who gets in. */
-export const accessBindings = async ({ dataFolder, keys }: Options): Promise<Bindings> =>
-  keys ? { BOOTSTRAP_SECRET: await bootstrapSecret(dataFolder) } : { ACCESS: 'open' }
+export const accessBindings = async ({ dataFolder, keys, variables }: Options): Promise<Bindings> => ({
+  ...variables,
+  ...(keys ? { BOOTSTRAP_SECRET: await bootstrapSecret(dataFolder) } : { ACCESS: 'open' }),
+})

@@ -16,7 +16,12 @@ export interface Options {
   keys: boolean
   /** How often the cron trigger of the Worker fires. */
   cronSeconds: number
+  /** Variables of the Worker that were set, for it to read. */
+  variables: Record<string, string>
 }
+
+/** Variables of `src/env.ts` that mean the same on this machine. */
+const VARIABLES = ['HOSTS', 'ALLOWED_ORIGINS']
 
 /** @throws Sentence about the first variable that makes no sense */
 export function readOptions(env: NodeJS.ProcessEnv): Options {
@@ -46,6 +51,9 @@ export function readOptions(env: NodeJS.ProcessEnv): Options {
     dataFolder: path.resolve(PROJECT, EDGERUN_DATA || '.edgerun'),
     databaseUrl: DATABASE_URL === '' ? undefined : readDatabaseUrl(DATABASE_URL),
     cronSeconds,
+    variables: Object.fromEntries(
+      VARIABLES.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])),
+    ),
   }
 }
 
