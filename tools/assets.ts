@@ -1,5 +1,5 @@
 /** Gathers the Worker's static files in `dist/assets`: the interactive API page, which must work without internet. */
-import { cp, mkdir, rm } from 'node:fs/promises'
+import { cp, mkdir, rename, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 
@@ -10,6 +10,8 @@ const target = path.join(root, 'dist/assets/docs')
 await rm(path.join(root, 'dist/assets'), { recursive: true, force: true })
 await mkdir(target, { recursive: true })
 await cp(path.join(root, 'src/docs'), target, { recursive: true })
+// Cloudflare reads it at the root.
+await rename(path.join(target, '_headers'), path.join(root, 'dist/assets/_headers'))
 for (const file of ['swagger-ui-bundle.js', 'swagger-ui.css', 'favicon-32x32.png', 'LICENSE']) {
   await cp(path.join(swagger, file), path.join(target, file))
 }
