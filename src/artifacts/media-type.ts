@@ -4,6 +4,11 @@ import mime from 'mime/lite'
 const TEXT =
   /(^|\.)(txt|log|err|cfg|conf|cnf|cf|ini|properties|prop|hocon|toml|yaml|yml|xml|json|js|py|py3|csv|tsv|md|rst|ipynb|MLmodel|MLproject)$/
 
-/** The media type of a file, by its name, as MLflow's server tells it. */
-export const mediaTypeOf = (name: string): string =>
-  TEXT.test(name) ? 'text/plain' : (mime.getType(name) ?? 'application/octet-stream')
+/** What a page of ours, which takes scripts from our origin, would run: then it is text, whatever its name. */
+const SCRIPT = /(java|ecma)script/
+
+/** The media type of a file, by its name, as MLflow's server tells it, but for scripts. */
+export function mediaTypeOf(name: string): string {
+  const type = mime.getType(name) ?? 'application/octet-stream'
+  return TEXT.test(name) || SCRIPT.test(type) ? 'text/plain' : type
+}

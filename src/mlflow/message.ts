@@ -70,7 +70,7 @@ export async function message<S extends z.ZodType>(
   schema: S,
   repeated: readonly string[] = [],
 ): Promise<z.output<S>> {
-  const input = c.req.method === 'GET' ? query(c, repeated) : await body(c)
+  const input = ['GET', 'HEAD'].includes(c.req.method) ? query(c, repeated) : await body(c)
   const parsed = schema.safeParse(input)
   if (parsed.success) return parsed.data
   const issue = parsed.error.issues[0]
