@@ -24,6 +24,7 @@ const REFUSED: Record<Need, Scope[]> = {
   any: [],
   read: ['ingest'],
   ingest: ['read'],
+  read_own: [],
   write: ['read', 'ingest'],
   admin: ['read', 'write', 'ingest'],
   operator: ['read', 'write', 'ingest', 'admin'],
@@ -186,6 +187,7 @@ describe('works with a key that has just the scope for it', () => {
     read: 'read',
     write: 'write',
     ingest: 'ingest',
+    read_own: 'ingest',
     admin: 'admin',
     operator: undefined,
   }
