@@ -60,6 +60,8 @@ ALTER TABLE "series" ALTER COLUMN "workspace_id" DROP DEFAULT;--> statement-brea
 ALTER TABLE "runs" ADD COLUMN "heartbeat_timeout" integer;--> statement-breakpoint
 ALTER TABLE "runs" ADD COLUMN "alive_at" timestamp (3) with time zone;--> statement-breakpoint
 ALTER TABLE "runs" ADD COLUMN "status_reason" varchar(100);--> statement-breakpoint
+ALTER TABLE "runs" ADD CONSTRAINT "runs_alive_at_check" CHECK ("runs"."heartbeat_timeout" is null or "runs"."alive_at" is not null);--> statement-breakpoint
+ALTER TABLE "runs" ADD CONSTRAINT "runs_status_reason_check" CHECK ("runs"."status_reason" is null or "runs"."status" = 'failed');--> statement-breakpoint
 DROP VIEW "public"."metrics";--> statement-breakpoint
 ALTER TABLE "datasets" DROP CONSTRAINT "datasets_experiment_name_digest_key";--> statement-breakpoint
 ALTER TABLE "series" DROP CONSTRAINT "series_run_name_rank_key";--> statement-breakpoint
@@ -130,28 +132,28 @@ CREATE INDEX "series_metric_idx" ON "series" USING btree ("workspace_id","experi
 ALTER TABLE "datasets" ADD CONSTRAINT "datasets_experiment_name_digest_key" UNIQUE("workspace_id","experiment_id","name","digest");--> statement-breakpoint
 ALTER TABLE "series" ADD CONSTRAINT "series_run_name_rank_key" UNIQUE("workspace_id","run_id","name","rank");--> statement-breakpoint
 DROP FUNCTION log_points(uuid, text[], integer[], integer[], integer[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], double precision[], bigint[], bigint[], double precision[], bigint[], bigint[], double precision[], bigint[], smallint[], integer[], integer[], integer[], integer[], integer[], text);--> statement-breakpoint
--- A point of a run, or a heartbeat, shows that it lives. Written down eight times within its timeout at most, and by one of
--- those who want to at a time: the others do not wait. A run that was given up for dead comes back to life; for that they
--- do wait, because it may be the last thing that is heard of it.
-CREATE FUNCTION sign_of_life(workspace integer, run uuid) RETURNS void
+-- A point of a run, or a heartbeat, shows that it lives. Written down eight times within its timeout at most; a run that
+-- was given up for dead comes back to life, one that its client ended does not. Gives the status that the run has then.
+--
+-- Who comes second waits, and looks again at what the first one has made of the run. Skipping a run that is locked would
+-- lose the sign where it is cron that has it, or a change of the run, and it may be the last that is heard of it.
+CREATE FUNCTION sign_of_life(workspace integer, run uuid) RETURNS text
 LANGUAGE plpgsql
 AS $$
 declare
-  lost boolean;
-  stale boolean;
+  state text;
 begin
-  select status_reason = 'heartbeat', alive_at is null or alive_at < now() - heartbeat_timeout * interval '125 ms'
-  into lost, stale
-  from runs where workspace_id = workspace and id = run and heartbeat_timeout is not null;
-  if lost then
-    update runs set status = 'running', ended_at = null, status_reason = null, alive_at = now()
-    where workspace_id = workspace and id = run and status_reason = 'heartbeat';
-  elsif stale then
-    update runs set alive_at = now()
-    where workspace_id = workspace and id = (
-      select id from runs where workspace_id = workspace and id = run for no key update skip locked
-    );
+  perform set_config('lock_timeout', '10s', true);
+  update runs set status = 'running', ended_at = null, status_reason = null, alive_at = clock_timestamp()
+  where workspace_id = workspace and id = run and (
+    status_reason is not null
+    or status = 'running' and alive_at < clock_timestamp() - heartbeat_timeout * interval '125 ms'
+  )
+  returning status into state;
+  if not found then
+    select status into state from runs where workspace_id = workspace and id = run;
   end if;
+  return state;
 end
 $$;
 --> statement-breakpoint
@@ -163,8 +165,11 @@ $$;
 -- committed before it began: two calls with the same series take its lock in turn, and the later one sees what the
 -- earlier one stored. Locks are taken in order of name and rank: in any other, writers with the same names in
 -- different orders deadlock. A run that does not exist violates the foreign key of its first series.
+--
+-- Whether there is a sign of life to write down (`is_sign`) is for the caller to say, who has the run before him: looking
+-- for it here would cost each call something. It comes first: whoever changes a run and logs to it locks the run first.
 CREATE FUNCTION log_points(
-  workspace integer, run uuid, max_series integer, names text[], ranks integer[], timed integer[], counts integer[],
+  workspace integer, run uuid, is_sign boolean, max_series integer, names text[], ranks integer[], timed integer[], counts integer[],
   first_steps bigint[], last_steps bigint[], strides bigint[],
   earliests bigint[], latests bigint[], time_strides bigint[],
   last_values double precision[], last_times bigint[],
@@ -191,6 +196,9 @@ begin
     raise foreign_key_violation using constraint = 'series_run_id_runs_id_fk';
   end if;
   perform set_config('lock_timeout', '10s', true);
+  if is_sign then
+    perform sign_of_life(workspace, run);
+  end if;
   insert into series (workspace_id, run_id, name, rank)
     select workspace, run, call.name, call.rank
     from unnest(names, ranks) as call (name, rank)
@@ -399,7 +407,6 @@ begin
     returning series.id, series.calls, gained.count
   )
   select coalesce(sum(count), 0), array_agg(id) filter (where calls % 64 = 0) into stored, due from summarized;
-  perform sign_of_life(workspace, run);
 end
 $$;
 --> statement-breakpoint

@@ -5,9 +5,11 @@ import type { Env } from './env.ts'
 import { describeError, log } from './http/log.ts'
 import { removeEndedSessions } from './keys/sessions.ts'
 import { sealAll } from './metrics/sealing.ts'
+import { failSilent } from './runs/heartbeat.ts'
 
 /** What is done every minute, by the name under which the log has it. */
 const SCHEDULED: Record<string, (db: Database, env: Env, due: Date) => Promise<unknown>> = {
+  'silent runs': (db) => failSilent(db),
   sealing: (db, _, due) => sealAll(db, due),
   'artifact removal': (db, env) => removeDue(db, env),
   'ended sessions': (db) => removeEndedSessions(db),

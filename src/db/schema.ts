@@ -174,9 +174,9 @@ export const runs = pgTable(
     tags: jsonb('tags').$type<Record<string, Scalar>>().notNull().default({}),
     /** After how many seconds without a sign of life the run counts as failed; null for never. */
     heartbeatTimeout: integer('heartbeat_timeout'),
-    /** The last sign of life that was written down: not each one is. */
+    /** The last sign of life that was written down, which not each one is. Being watched from now on is one. */
     aliveAt: moment('alive_at'),
-    /** Why it has its status, where it is not its client who said so. */
+    /** Why it has failed, in words, where it is the tracker that says so and not its client. */
     statusReason: varchar('status_reason', { length: 100 }),
     /** As `experiments.creationHash`. */
     creationHash: varchar('creation_hash', { length: 64 }).notNull(),
@@ -198,6 +198,8 @@ export const runs = pgTable(
     check('runs_ended_at_check', sql`(${oneOf(t.status, ACTIVE_RUN_STATUSES)}) = (${t.endedAt} is null)`),
     index('runs_experiment_idx').on(t.workspaceId, t.experimentId, t.startedAt, t.id),
     index('runs_experiment_status_idx').on(t.workspaceId, t.experimentId, t.status, t.startedAt, t.id),
+    check('runs_alive_at_check', sql`${t.heartbeatTimeout} is null or ${t.aliveAt} is not null`),
+    check('runs_status_reason_check', sql`${t.statusReason} is null or ${t.status} = 'failed'`),
     check('runs_parent_check', sql`${t.parentRunId} <> ${t.id}`),
     // Deleting a run clears its children's parent: without this index that is a scan of all runs for each one.
     index('runs_parent_idx').on(t.workspaceId, t.parentRunId).where(sql`${t.parentRunId} is not null`),

@@ -55,6 +55,7 @@ const NATIVE: Record<string, Need> = {
   'GET /experiments/:id/runs': 'read',
   'GET /runs/:id': 'read',
   'PATCH /runs/:id': 'ingest',
+  'POST /runs/:id/heartbeat': 'ingest',
   'DELETE /runs/:id': 'write',
 
   'POST /runs/:id/metrics': 'ingest',

@@ -14,6 +14,8 @@ export interface NewRun {
   /** Whether the run goes without a parent when there is no such run, instead of being refused. */
   parentMayLack?: boolean
   startedAt?: Date
+  /** In seconds. */
+  heartbeatTimeout?: number
   userId?: string | null
   params: Record<string, Scalar>
   tags: Record<string, Scalar>
@@ -29,6 +31,8 @@ export interface RunPatch {
   tags?: Record<string, Scalar | null> | undefined
   /** Becomes the parent if there is such a run; null for no parent. */
   parentRunId?: string | null | undefined
+  /** In seconds; null for never. */
+  heartbeatTimeout?: number | null | undefined
 }
 
 /** A param that a run holds with another value than a patch would give it. */
@@ -62,13 +66,15 @@ export class RunRepository {
       : sql`${run.parentRunId}::uuid`
     return this.#db.execute<ListedRun & Record<string, unknown>>(sql`
       insert into runs (
-        workspace_id, id, experiment_id, parent_run_id, name, seed, started_at, user_id, artifact_uri, params, tags, creation_hash
+        workspace_id, id, experiment_id, parent_run_id, name, seed, started_at, user_id, artifact_uri, params, tags, creation_hash,
+        heartbeat_timeout, alive_at
       )
       select workspace.id, ${run.id}::uuid, case when experiments.deleted_at is null then experiment.id end, ${parent}, ${run.name}, ${run.seed ?? null}::bigint,
         coalesce(${run.startedAt?.toISOString() ?? null}::timestamptz, now()), ${run.userId ?? null},
         -- Before the query of the URI, if it has one.
         regexp_replace(experiments.artifact_location, '/*([?].*)?$', ${`/${run.id.replaceAll('-', '')}/artifacts\\1`}::text),
-        ${JSON.stringify(run.params)}::jsonb, ${JSON.stringify(run.tags)}::jsonb, ${run.creationHash}
+        ${JSON.stringify(run.params)}::jsonb, ${JSON.stringify(run.tags)}::jsonb, ${run.creationHash},
+        ${run.heartbeatTimeout ?? null}::int, ${run.heartbeatTimeout === undefined ? null : sql`clock_timestamp()`}::timestamptz
       from (select ${run.experimentId}::uuid as id) as experiment
       cross join (select ${this.#scope.workspace} as id) as workspace
       -- Whoever is about to put it into the trash waits for us, or we for him.
@@ -134,6 +140,7 @@ export class RunRepository {
       .set({
         ...(patch.name === undefined ? {} : { name: patch.name }),
         ...ending(patch),
+        ...watching(patch),
         ...(patch.params && { params: mergedParams(patch.params) }),
         ...(patch.tags && { tags: mergedTags(patch.tags) }),
         ...(patch.parentRunId !== undefined && {
@@ -148,11 +155,11 @@ export class RunRepository {
       .where(and(this.#is(id), sql`${allowed(patch)}`))
   }
 
-  /** Removes a tag of a run that is not in the trash; a row where it was there. */
-  deleteTag(id: string, key: string) {
+  /** Removes a tag of a run that is not in the trash, and what it stood for; a row where it was there. */
+  deleteTag(id: string, key: string, patch: Pick<RunPatch, 'heartbeatTimeout'> = {}) {
     return this.#db
       .update(runs)
-      .set({ tags: sql`${runs.tags} - ${key}::text` })
+      .set({ tags: sql`${runs.tags} - ${key}::text`, ...watching(patch) })
       .where(and(this.#is(id), shown, sql`${runs.tags} ? ${key}::text`))
       .returning({ id: runs.id })
   }
@@ -253,9 +260,38 @@ function endsNothing(patch: RunPatch): SQL<boolean> {
  */
 function ending({ status, endedAt }: RunPatch) {
   if (status === undefined) return endedAt === undefined ? {} : { endedAt }
-  if (isActive(status)) return { status, endedAt: null }
+  if (isActive(status)) return { status, endedAt: null, statusReason: null }
   return {
     status,
-    endedAt: endedAt ?? sql`case when ${runs.status} = ${status} then ${runs.endedAt} else now() end`,
+    // What the tracker took for the end was a guess.
+    endedAt:
+      endedAt ??
+      sql`case when ${runs.status} = ${status} and ${runs.statusReason} is null then ${runs.endedAt} else now() end`,
+    statusReason: null,
+  }
+}
+
+/**
+ * Watching a run from now on is a sign of life, as if it had shown one by itself. So is that it runs (again): from a time
+ * at which it was not watched nothing follows.
+ */
+function watching({ status, endedAt, heartbeatTimeout }: RunPatch) {
+  if (typeof heartbeatTimeout === 'number') {
+    const revives = status === undefined && endedAt === undefined
+    return {
+      heartbeatTimeout,
+      aliveAt: sql`clock_timestamp()`,
+      ...(revives && {
+        status: sql`case when ${runs.statusReason} is null then ${runs.status} else 'running' end`,
+        endedAt: sql`case when ${runs.statusReason} is null then ${runs.endedAt} end`,
+        statusReason: null,
+      }),
+    }
+  }
+  return {
+    ...(heartbeatTimeout === null && { heartbeatTimeout }),
+    ...(status === 'running' && {
+      aliveAt: sql`case when ${runs.heartbeatTimeout} is null then ${runs.aliveAt} else clock_timestamp() end`,
+    }),
   }
 }

@@ -16,9 +16,11 @@ import { MetricRepository } from '../metrics/repository.ts'
 import { parseFilter, parseOrder } from '../search/filter.ts'
 import { pageOf } from '../search/page.ts'
 import { NATIVE_WORDS } from './fields.ts'
+import { heartbeat } from './heartbeat.ts'
 import { type RunPatch, RunRepository } from './repository.ts'
 import { listRuns } from './search.ts'
 import {
+  Heartbeat,
   NewRun,
   newRunRow,
   Run,
@@ -166,7 +168,8 @@ export const runRoutes = router()
       summary: 'Change a run: name, status, end, params, tags',
       description:
         'A status other than `running` and `scheduled` ends the run, and sets `ended_at` where it is not given; ' +
-        '`running` again resumes it. A param never changes its value. A tag set to null goes.',
+        '`running` again resumes it. A param never changes its value. A tag set to null goes. A `heartbeat_timeout` ' +
+        'counts from now; it brings back to life a run that the tracker took for dead.',
       middleware: jsonRequest,
       request: { params, body: jsonBody(RunChange) },
       responses: { 200: json(Run, 'The run as it is now.'), ...takesBody, ...finds, ...conflicts },
@@ -174,8 +177,8 @@ export const runRoutes = router()
     async (c) => {
       const { id } = c.req.valid('param')
       c.var.access.logTo({ run: id })
-      const { ended_at: endedAt, ...rest } = c.req.valid('json')
-      const patch: RunPatch = { ...rest, endedAt }
+      const { ended_at: endedAt, heartbeat_timeout: heartbeatTimeout, ...rest } = c.req.valid('json')
+      const patch: RunPatch = { ...rest, endedAt, heartbeatTimeout }
       if (endedAt && (patch.status === 'running' || patch.status === 'scheduled')) {
         throw new TrackerError('conflict', `A run that is ${patch.status} has no end: leave out ended_at`)
       }
@@ -201,6 +204,28 @@ export const runRoutes = router()
         throw new TrackerError('conflict', `The run is ${row.status}: to end it, send a status with ended_at`)
       }
       return c.json(run(row, summaries.result), 200)
+    },
+  )
+  .openapi(
+    createRoute({
+      method: 'post',
+      path: '/runs/{id}/heartbeat',
+      tags,
+      summary: 'Show that a run lives',
+      description:
+        'For a run with a `heartbeat_timeout` that logs less often than that; points are signs of life as well. ' +
+        'A run that the tracker took for dead runs again; one that was ended stays so, and the answer says it: ' +
+        'a job that reads `killed`, or 404, can stop.',
+      request: { params },
+      responses: { 200: json(Heartbeat, 'The status that the run has now.'), ...finds },
+    }),
+    async (c) => {
+      const { id } = c.req.valid('param')
+      c.var.access.logTo({ run: id })
+      const { rows } = await c.var.db.single(heartbeat(c.var.db.scope, id))
+      const status = rows[0]?.status
+      if (!status) throw notFound('Run')
+      return c.json({ status }, 200)
     },
   )
   .openapi(

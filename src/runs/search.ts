@@ -44,6 +44,9 @@ export interface ListedRun {
   artifact_uri: string | null
   params: Record<string, Scalar>
   tags: Record<string, Scalar>
+  heartbeat_timeout: number | null
+  alive: string | null
+  status_reason: string | null
 }
 
 /** A run with all that it shows in MLflow's API. */
@@ -70,7 +73,8 @@ export const LISTED = sql`
   runs.id, runs.experiment_id, runs.parent_run_id, runs.name, runs.status, runs.seed,
   (extract(epoch from runs.started_at) * 1000)::bigint as started,
   (extract(epoch from runs.ended_at) * 1000)::bigint as ended,
-  runs.deleted_at is not null as deleted, runs.user_id, runs.artifact_uri, runs.params, runs.tags`
+  runs.deleted_at is not null as deleted, runs.user_id, runs.artifact_uri, runs.params, runs.tags,
+  runs.heartbeat_timeout, (extract(epoch from runs.alive_at) * 1000)::bigint as alive, runs.status_reason`
 const LISTED_SIZE = sql`octet_length(params::text) + octet_length(tags::text) + 400`
 
 /** How many metrics a run shows; the native API has them all, in pages. */

@@ -14,10 +14,19 @@ import {
   timestamp,
 } from '../http/schemas.ts'
 import { SeriesSummary, seriesSummary } from '../metrics/wire.ts'
+import { LONGEST_TIMEOUT, SHORTEST_TIMEOUT } from './heartbeat.ts'
 import type { NewRun as NewRunRow } from './repository.ts'
 import type { ListedRun } from './search.ts'
 
 export const runStatus = z.enum(RUN_STATUSES)
+
+/** In seconds. */
+export const heartbeatTimeout = z.int().min(SHORTEST_TIMEOUT).max(LONGEST_TIMEOUT)
+const HEARTBEAT_TIMEOUT = {
+  description:
+    'After how many seconds without points or heartbeats a running run counts as failed; null, the default, for never.',
+  example: 300,
+}
 
 export const NewRun = z
   .strictObject({
@@ -28,6 +37,7 @@ export const NewRun = z
     params: named(scalar(PARAM_LENGTH)).optional(),
     tags: named(scalar(TAG_LENGTH)).optional(),
     parent_run_id: clientId.nullish(),
+    heartbeat_timeout: heartbeatTimeout.nullish().openapi(HEARTBEAT_TIMEOUT),
   })
   .openapi('NewRun', {
     example: { name: 'baseline', seed: 7, params: { lr: 0.1, layers: 3 }, tags: { host: 'gpu-01' } },
@@ -40,6 +50,7 @@ export const RunChange = z
     ended_at: timestamp.optional(),
     params: named(scalar(PARAM_LENGTH)).optional(),
     tags: named(scalar(TAG_LENGTH).nullable()).optional(),
+    heartbeat_timeout: heartbeatTimeout.nullable().optional().openapi(HEARTBEAT_TIMEOUT),
   })
   .openapi('RunChange', { example: { status: 'completed', tags: { note: 'best so far' } } })
 
@@ -61,8 +72,21 @@ export const RunListed = z
     ended_at: isoTimestamp.nullable(),
     params: stored,
     tags: stored,
+    heartbeat_timeout: z.int().nullable().openapi(HEARTBEAT_TIMEOUT),
+    last_heartbeat_at: isoTimestamp.nullable().openapi({
+      description:
+        'The last sign of life that was written down: the last one may be an eighth of the timeout younger.',
+    }),
+    status_reason: z.string().nullable().openapi({
+      description: 'Why it has failed, where it is the tracker that says so.',
+      example: 'no sign of life for 300 s',
+    }),
   })
   .openapi('RunListed')
+
+export const Heartbeat = z
+  .object({ status: runStatus })
+  .openapi('Heartbeat', { example: { status: 'running' } })
 
 /** How many series a run shows of itself; all of them are at `/runs/{id}/metrics`, in pages. */
 export const SERIES_SHOWN = 1_000
@@ -90,6 +114,9 @@ const runListed = (row: RunRow) => ({
   ended_at: row.endedAt?.toISOString() ?? null,
   params: row.params,
   tags: row.tags,
+  heartbeat_timeout: row.heartbeatTimeout,
+  last_heartbeat_at: row.aliveAt?.toISOString() ?? null,
+  status_reason: row.statusReason,
 })
 
 /** As `runListed`, of a run that a search found. */
@@ -104,6 +131,9 @@ export const runFound = (row: ListedRun) => ({
   ended_at: row.ended === null ? null : new Date(Number(row.ended)).toISOString(),
   params: row.params,
   tags: row.tags,
+  heartbeat_timeout: row.heartbeat_timeout,
+  last_heartbeat_at: row.alive === null ? null : new Date(Number(row.alive)).toISOString(),
+  status_reason: row.status_reason,
 })
 
 export const run = (row: RunRow, metrics: SeriesRow[]) => ({
@@ -142,6 +172,8 @@ export function newRunRow(
     seed: body.seed ?? null,
     parentRunId: body.parent_run_id ?? null,
     ...(body.started_at && { startedAt: body.started_at }),
+    // Left out where it is not given: what older clients said stays the same, and so does its hash.
+    ...(body.heartbeat_timeout && { heartbeatTimeout: body.heartbeat_timeout }),
     params,
     tags,
   }

@@ -28,6 +28,7 @@ const ROUTES: Record<string, [trips: number, body?: unknown]> = {
   'GET /experiments/{id}/runs': [1],
   'GET /runs/{id}': [1],
   'PATCH /runs/{id}': [1, { params: { lr: 1 }, tags: { a: 'b' } }],
+  'POST /runs/{id}/heartbeat': [1],
   'POST /runs/{id}/metrics': [1, { metrics: [{ name: 'loss', step: 2, value: 1 }] }],
   'GET /runs/{id}/metrics': [1],
   'GET /runs/{id}/metrics/{name}': [1],

@@ -33,6 +33,9 @@ describe('POST /experiments/{id}/runs', () => {
       ended_at: null,
       params: {},
       tags: {},
+      heartbeat_timeout: null,
+      last_heartbeat_at: null,
+      status_reason: null,
       metrics: [],
     })
     expect(headers.get('Location')).toBe(`/runs/${body.id}`)

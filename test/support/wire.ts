@@ -20,6 +20,9 @@ export interface Run {
   ended_at: string | null
   params: Record<string, unknown>
   tags: Record<string, unknown>
+  heartbeat_timeout: number | null
+  last_heartbeat_at: string | null
+  status_reason: string | null
   metrics: Summary[]
 }
 
