@@ -31,6 +31,8 @@ export const statusOf = (status: Status) => FROM_WIRE[status]
 /** Tags of this API that are columns of a run. */
 export const RUN_NAME = 'mlflow.runName'
 export const PARENT_RUN = 'mlflow.parentRunId'
+/** A tag that is kept as such, and sets a column: MLflow's API has no word for it. */
+export const HEARTBEAT_TIMEOUT = 'edgerun.heartbeat_timeout'
 
 export const runInfo = (row: ListedRun) => {
   const id = hexId(row.id)

@@ -18,8 +18,17 @@ import { experimentOf, experimentsOf, mustBeActive, noExperiment } from './exper
 import { integer, list, maybe, message, milliseconds, pair, requiredText, text } from './message.ts'
 import { randomName } from './names.ts'
 import { checkMaxResults, checkOrder, MAX_RESULTS, viewType } from './paging.ts'
-import { newRun, PARENT_RUN, RUN_NAME, run, runInfo, STATUSES, statusOf } from './run-wire.ts'
-import { checkLength, checkParam, checkTag } from './validation.ts'
+import {
+  HEARTBEAT_TIMEOUT,
+  newRun,
+  PARENT_RUN,
+  RUN_NAME,
+  run,
+  runInfo,
+  STATUSES,
+  statusOf,
+} from './run-wire.ts'
+import { checkHeartbeatTimeout, checkLength, checkParam, checkTag } from './validation.ts'
 import { jsonText, pythonRepr } from './wire.ts'
 
 const DEFAULT_PAGE = 1_000
@@ -66,7 +75,7 @@ export const runRoutes = new Hono<AppEnv>()
     const uuid = experimentOf(experiment)
     c.var.access.logTo({ experiment: uuid })
     const tags = Object.fromEntries(body.tags.map(({ key, value }) => [key, value]))
-    const { [RUN_NAME]: tagged, [PARENT_RUN]: parent } = tags
+    const { [RUN_NAME]: tagged, [PARENT_RUN]: parent, [HEARTBEAT_TIMEOUT]: timeout } = tags
     checkNamed(tags)
     checkLength('user_id', 256, body.user_id ?? '')
     if (body.run_name && tagged && body.run_name !== tagged) {
@@ -83,6 +92,7 @@ export const runRoutes = new Hono<AppEnv>()
       parentRunId: (parent && uuidOf(parent)) || null,
       parentMayLack: true,
       startedAt: new Date(checkTime(body.start_time ?? 0, 'start_time')),
+      ...(timeout !== undefined && { heartbeatTimeout: checkHeartbeatTimeout(timeout) }),
       userId: body.user_id ?? '',
       params: {},
       tags: without(tags, RUN_NAME),
@@ -168,7 +178,7 @@ export const runRoutes = new Hono<AppEnv>()
         ? runs.deleteName(uuid)
         : key === PARENT_RUN
           ? runs.deleteParent(uuid, key)
-          : runs.deleteTag(uuid, key),
+          : runs.deleteTag(uuid, key, key === HEARTBEAT_TIMEOUT ? { heartbeatTimeout: null } : {}),
     )
     const state = work.add(runs.check(uuid, {}))
     await work.commit({ repeatable: false })
@@ -225,13 +235,18 @@ async function created(c: AppContext, experiment: string, insert: ReturnType<Run
   return row
 }
 
-/** What is to be changed in a run for tags of this API: some of them are columns. */
+/**
+ * What is to be changed in a run for tags of this API: some of them are columns.
+ *
+ * @throws MlflowError for what can be no heartbeat timeout
+ */
 export function tagPatch(tags: Record<string, string>): RunPatch {
-  const { [RUN_NAME]: name, [PARENT_RUN]: parent } = tags
+  const { [RUN_NAME]: name, [PARENT_RUN]: parent, [HEARTBEAT_TIMEOUT]: timeout } = tags
   return {
     tags: without(tags, RUN_NAME),
     ...(name !== undefined && { name: name || null }),
     ...(parent !== undefined && { parentRunId: uuidOf(parent) ?? null }),
+    ...(timeout !== undefined && { heartbeatTimeout: checkHeartbeatTimeout(timeout) }),
   }
 }
 

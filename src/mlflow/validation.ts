@@ -1,6 +1,9 @@
 /** What MLflow's server accepts as names and values, and its words for what it does not. */
 import { badPath, normalPath } from '../artifacts/path.ts'
+import { LONGEST_TIMEOUT, SHORTEST_TIMEOUT } from '../runs/heartbeat.ts'
+import { heartbeatTimeout } from '../runs/wire.ts'
 import { invalidParameter } from './errors.ts'
+import { HEARTBEAT_TIMEOUT } from './run-wire.ts'
 import { pythonJson } from './wire.ts'
 
 export const MAX_KEY = 250
@@ -46,6 +49,17 @@ export function checkParam(key: string, value: string, path: string): string {
   checkName(key, path)
   checkLength('Param key', MAX_KEY, key)
   return truncated(value, MAX_PARAM_VALUE)
+}
+
+/** The seconds in the tag `edgerun.heartbeat_timeout`. */
+export function checkHeartbeatTimeout(value: string): number {
+  const { data, error } = heartbeatTimeout.safeParse(/^\d{1,15}$/.test(value) ? Number(value) : undefined)
+  if (!error) return data
+  throw invalidValue(
+    HEARTBEAT_TIMEOUT,
+    value,
+    `must be a whole number of seconds from ${SHORTEST_TIMEOUT} to ${LONGEST_TIMEOUT}`,
+  )
 }
 
 /** The value that is kept of a run's tag. */
