@@ -10,7 +10,7 @@ $$;
 DROP VIEW "public"."metrics";--> statement-breakpoint
 DROP FUNCTION admit_key(text, bytea, text[], boolean, uuid, uuid);--> statement-breakpoint
 DROP FUNCTION refuse(text);--> statement-breakpoint
-DROP FUNCTION log_points(integer, uuid, boolean, integer, text[], integer[], integer[], integer[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], double precision[], bigint[], bigint[], double precision[], bigint[], bigint[], double precision[], bigint[], smallint[], integer[], integer[], integer[], integer[], integer[], text);--> statement-breakpoint
+DROP FUNCTION log_points(integer, uuid, timestamptz, integer, text, integer, text[], integer[], integer[], integer[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], double precision[], bigint[], bigint[], double precision[], bigint[], bigint[], double precision[], bigint[], smallint[], integer[], integer[], integer[], integer[], integer[], text);--> statement-breakpoint
 DROP FUNCTION sign_of_life(integer, uuid);--> statement-breakpoint
 ALTER TABLE "series" DROP CONSTRAINT "series_run_name_rank_key";--> statement-breakpoint
 ALTER TABLE "datasets" DROP CONSTRAINT "datasets_experiment_name_digest_key";--> statement-breakpoint

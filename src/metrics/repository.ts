@@ -1,7 +1,6 @@
 import { and, eq, type SQL, sql } from 'drizzle-orm'
 import type { Db, Scope } from '../db/database.ts'
 import { series } from '../db/schema.ts'
-import { IS_SIGN } from '../runs/heartbeat.ts'
 import type { SeriesOfCall } from './call.ts'
 import type { ChunkRow } from './chunk.ts'
 import { doubleText } from './double.ts'
@@ -73,7 +72,7 @@ export class MetricRepository {
     return this.#db.execute<{ deleted: boolean; logged: [stored: number, due: string | null] | null }>(sql`
       select runs.deleted_at is not null as deleted, case when ${condition} then (
         select json_build_array(stored, array_to_string(due, ',')) from log_points(
-        runs.workspace_id, runs.id, ${IS_SIGN}, ${this.#scope.limits.MAX_SERIES_PER_RUN}::int, ${of(({ name }) => name)}, ${of(({ rank }) => rank)},
+        runs.workspace_id, runs.id, runs.alive_at, runs.heartbeat_timeout, runs.status_reason, ${this.#scope.limits.MAX_SERIES_PER_RUN}::int, ${of(({ name }) => name)}, ${of(({ rank }) => rank)},
         ${of(({ timed }) => (typeof timed === 'boolean' ? Number(timed) : 2))},
         ${form.counts}, ${form.firstSteps}, ${form.lastSteps}, ${form.strides},
         ${form.earliests}, ${form.latests}, ${form.timeStrides},

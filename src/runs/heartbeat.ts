@@ -19,8 +19,8 @@ export const LONGEST_TIMEOUT = 7 * 24 * 60 * 60
 const RUNS_OF_PASS = 1_000
 const PASSES = 20
 
-/** Whether a sign of life changes anything in the row of `runs`: as `sign_of_life` has it. */
-export const IS_SIGN: SQL = sql`(
+/** Whether a sign of life changes anything in the row of `runs`: as `sign_of_life` and `log_points` have it. */
+const IS_SIGN: SQL = sql`(
   runs.status_reason is not null
   or runs.status = 'running' and runs.alive_at < clock_timestamp() - runs.heartbeat_timeout * interval '125 ms'
 )`
