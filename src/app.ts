@@ -10,6 +10,7 @@ import { checkHost } from './http/host.ts'
 import { allowOrigins, checkOrigin } from './http/origins.ts'
 import { onError } from './http/problem.ts'
 import { requestLog } from './http/request-log.ts'
+import { takeLimits } from './http/take-limits.ts'
 import { requireAccess } from './keys/guard.ts'
 import { keyRoutes } from './keys/routes.ts'
 import { checkNeeds } from './keys/scopes.ts'
@@ -28,6 +29,7 @@ base.use(browserHeaders)
 base.use(checkHost)
 base.use(allowOrigins)
 base.use(checkOrigin)
+base.use(takeLimits)
 base.use(requireAccess)
 base.use(
   methodNotAllowed({

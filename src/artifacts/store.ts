@@ -4,6 +4,7 @@ import { TrackerError } from '../errors.ts'
 import type { AppContext } from '../http/context.ts'
 import { granted } from '../keys/access.ts'
 import { DEFAULT_WORKSPACE } from '../keys/workspaces.ts'
+import { limitsOf } from '../limits.ts'
 import { fill } from './body.ts'
 import { fileName } from './path.ts'
 
@@ -63,12 +64,14 @@ export class ArtifactStore {
   readonly #bucket: R2Bucket
   /** What the keys of the workspace begin with. No path that a client can name has such a beginning: see path.ts. */
   readonly #root: string
+  readonly #maxBytes: number
 
   constructor(env: Env, workspace: number) {
     if (!env.ARTIFACTS) {
       throw new TrackerError('unavailable', 'The tracker has no bucket for artifacts: ARTIFACTS is not bound')
     }
     this.#bucket = env.ARTIFACTS
+    this.#maxBytes = limitsOf(env).MAX_ARTIFACT_BYTES
     // The files of the first workspace lie where they lay before there were others.
     this.#root = workspace === DEFAULT_WORKSPACE.id ? '' : `${FOREIGN}${workspace}/`
   }
@@ -147,16 +150,18 @@ export class ArtifactStore {
 
   /**
    * Writes a file in constant memory, whatever its size. It is there when it is there whole: until then, and when the
-   * upload is cut off, what was there stays.
+   * upload is cut off or grows too large, what was there stays.
    *
    * @param length in bytes, where it is known
    */
   async put(key: string, body: ReadableStream<Uint8Array>, length: number | undefined): Promise<void> {
+    if (length !== undefined) this.#checkSize(length, `has ${length} bytes`)
     if (length !== undefined && length <= MAX_PUT) await asked(this.#bucket.put(this.#root + key, body))
     else await this.#putParts(key, body)
   }
 
   async putBytes(key: string, bytes: Uint8Array): Promise<void> {
+    this.#checkSize(bytes.byteLength)
     await asked(this.#bucket.put(this.#root + key, bytes))
   }
 
@@ -169,9 +174,11 @@ export class ArtifactStore {
     const rest = await asked(fill(reader, part.subarray(SMALL)))
     const first = new Uint8Array(rest.buffer, 0, SMALL + rest.byteLength)
     if (first.byteLength < PART) return this.putBytes(key, first)
+    this.#checkSize(first.byteLength)
     const upload = await asked(this.#bucket.createMultipartUpload(this.#root + key))
     try {
-      await asked(upload.complete(await uploadAll(upload, first, reader)))
+      const parts = await uploadAll(upload, first, reader, (size) => this.#checkSize(size))
+      await asked(upload.complete(parts))
     } catch (error) {
       // Its parts cost until R2 drops them by itself, after a week.
       await upload.abort().catch(() => {})
@@ -192,14 +199,32 @@ export class ArtifactStore {
     return `${mark}.${upload.uploadId}`
   }
 
-  /** Uploads one part; sent again, the later one counts. */
+  /** @throws TrackerError when a file of so many bytes is too large */
+  #checkSize(bytes: number, size = 'has more'): void {
+    if (bytes <= this.#maxBytes) return
+    throw new TrackerError('too_large', `A file may have at most ${this.#maxBytes} bytes; this one ${size}`)
+  }
+
+  /**
+   * Uploads one part; sent again, the later one counts. All before it have its size, or a larger one when it is the
+   * last: with one that makes the file too large the upload ends, and what was sent of it goes.
+   *
+   * @param length in bytes
+   */
   async putPart(
     key: string,
     id: string,
     partNumber: number,
     body: ReadableStream | Uint8Array,
+    length: number,
   ): Promise<string> {
     const { uploadId } = readUploadId(id)
+    try {
+      this.#checkSize(partNumber * length)
+    } catch (error) {
+      await this.abortUpload(key, id)
+      throw error
+    }
     const upload = this.#bucket.resumeMultipartUpload(this.#root + key, uploadId)
     return (await asked(upload.uploadPart(partNumber, body))).etag
   }
@@ -226,13 +251,15 @@ export class ArtifactStore {
   }
 }
 
-/** Uploads the first part and all that follows, while it comes. */
+/** Uploads the first part and all that follows, while it comes; `check` hears how much it is by now. */
 async function uploadAll(
   upload: R2MultipartUpload,
   first: Uint8Array<ArrayBuffer>,
   reader: ReadableStreamBYOBReader,
+  check: (bytes: number) => void,
 ) {
   const parts: R2UploadedPart[] = []
+  let size = first.byteLength
   let full = first
   let spare = new Uint8Array(PART)
   for (;;) {
@@ -242,6 +269,8 @@ async function uploadAll(
     ])
     parts.push(part)
     if (next === undefined || next.byteLength === 0) return parts
+    size += next.byteLength
+    check(size)
     // Its memory is free now.
     spare = new Uint8Array(full.buffer)
     full = next

@@ -8,13 +8,10 @@ import type { Env } from '../env.ts'
 import { TrackerError } from '../errors.ts'
 import { type Limits, limitsOf } from '../limits.ts'
 import { isPassing, isRolledBack, LostAnswer, translate } from './errors.ts'
+import { counted } from './in-flight.ts'
 
-/** How long Postgres works on one statement, and how long we wait for a trip in all, in milliseconds. */
-const STATEMENT_TIMEOUT = 10_000
-const TRIP_TIMEOUT = STATEMENT_TIMEOUT + 2_000
-
-/** How long a deletion may take, whatever hangs on what is deleted, in milliseconds. */
-export const DELETE_TIMEOUT = 60_000
+/** How much longer we wait for a trip than Postgres works on its statements, in milliseconds. */
+const ON_THE_WAY = 2_000
 
 /**
  * How often a trip is made before the caller is told, within which time another one may begin, and the longest pause
@@ -92,7 +89,7 @@ export class Database {
   readonly #env: Env
   readonly #defer: (promise: Promise<unknown>) => void
   #http: NeonHttpDatabase | undefined
-  #timeout = TRIP_TIMEOUT
+  #timeout = 0
   #guard: Guard | undefined
 
   /** @param defer keeps the Worker alive until a promise has settled: `ctx.waitUntil` */
@@ -113,6 +110,11 @@ export class Database {
     this.#guard = guard
   }
 
+  /** What holds for this request. */
+  get limits(): Limits {
+    return limitsOf(this.#env)
+  }
+
   /** What repositories build statements on, for the caller of this request. */
   get scope(): Scope {
     if (this.#guard === undefined) throw new Error('Nobody was let in to the database')
@@ -120,7 +122,7 @@ export class Database {
     return {
       db: this.http,
       actor: guard.actor,
-      limits: limitsOf(this.#env),
+      limits: this.limits,
       // Not the same before the first trip and after it.
       get workspace() {
         return guard.workspace
@@ -164,8 +166,7 @@ export class Database {
     statements: T,
     options: TripOptions = {},
   ): Promise<BatchResponse<T>> {
-    const statementTimeout = options.timeout ?? STATEMENT_TIMEOUT
-    const limit = this.http.execute(settings(statementTimeout))
+    const limit = this.http.execute(settings(options.timeout ?? this.limits.STATEMENT_TIMEOUT_MS))
     const entry = this.#guard?.entry()
     const first = entry === undefined ? [] : [this.http.execute(entry)]
     const [, ...results] = await this.#insist(
@@ -182,8 +183,10 @@ export class Database {
   }
 
   /**
-   * Sends one statement, which is a transaction by itself: to Postgres less than half the work of a batch of one.
-   * Nothing limits it there but that we hang up; and moments come in the session's time zone.
+   * Sends one statement, which is a transaction by itself: to Postgres less than half the work of a batch of one. It can
+   * set no limit for itself, because Postgres looks at the clock before: we hang up, whereupon Neon, and the gateway, have
+   * Postgres cancel it; should that be lost there is the limit that the migrations give the database. Moments come in
+   * the session's time zone.
    *
    * @throws as `batch`
    */
@@ -194,9 +197,19 @@ export class Database {
     return result as T
   }
 
+  /** Makes a trip, unless too many are under way. */
+  #insist<T>(trip: () => Promise<T>, statements: number, options: TripOptions): Promise<T> {
+    const { STATEMENT_TIMEOUT_MS, MAX_TRIPS_IN_FLIGHT } = this.limits
+    this.#timeout = (options.timeout ?? STATEMENT_TIMEOUT_MS) + ON_THE_WAY
+    const longest = ATTEMPTS_BEGIN_WITHIN + this.#timeout
+    const made = counted(MAX_TRIPS_IN_FLIGHT, longest, () => this.#repeat(trip, statements, options))
+    // A caller who hangs up is no reason to count it for longer than it takes.
+    this.#defer(made.catch(() => {}))
+    return made
+  }
+
   /** Makes a trip, again where it may help. */
-  async #insist<T>(trip: () => Promise<T>, statements: number, options: TripOptions): Promise<T> {
-    this.#timeout = (options.timeout ?? STATEMENT_TIMEOUT) + (TRIP_TIMEOUT - STATEMENT_TIMEOUT)
+  async #repeat<T>(trip: () => Promise<T>, statements: number, options: TripOptions): Promise<T> {
     const begun = performance.now()
     for (let attempt = 1; ; attempt++) {
       const started = performance.now()
@@ -210,7 +223,7 @@ export class Database {
         const error = cause instanceof NeonDbError ? cause : new LostAnswer('No answer', { cause })
         const again = isPassing(error) && (options.repeatable !== false || isRolledBack(error))
         const late = performance.now() - begun > ATTEMPTS_BEGIN_WITHIN
-        if (!again || late || attempt === ATTEMPTS) throw translate(error)
+        if (!again || late || attempt === ATTEMPTS) throw translate(error, this.limits)
       } finally {
         this.milliseconds += performance.now() - started
       }
@@ -223,11 +236,12 @@ export class Database {
    * it returns, rolls back when it throws. Costs a connection and a trip a statement: prefer a batch.
    */
   async transaction<T>(work: (scope: Scope) => Promise<T>): Promise<T> {
+    const { STATEMENT_TIMEOUT_MS } = this.limits
     const pool = new Pool({
       connectionString: this.#url,
       max: 1,
-      connectionTimeoutMillis: TRIP_TIMEOUT,
-      query_timeout: TRIP_TIMEOUT,
+      connectionTimeoutMillis: STATEMENT_TIMEOUT_MS + ON_THE_WAY,
+      query_timeout: STATEMENT_TIMEOUT_MS + ON_THE_WAY,
     })
     // Without a listener the death of an idle connection would be an uncaught exception.
     pool.on('error', () => {})
@@ -240,7 +254,7 @@ export class Database {
     const started = performance.now()
     try {
       return await drizzleWebSocket(pool, { logger }).transaction(async (tx) => {
-        await tx.execute(settings(STATEMENT_TIMEOUT))
+        await tx.execute(settings(STATEMENT_TIMEOUT_MS))
         const entry = this.#guard?.entry()
         if (entry !== undefined) {
           const { rows } = await tx.execute(entry).catch((error: unknown) => {
@@ -252,7 +266,7 @@ export class Database {
         return work({ ...this.scope, db: tx })
       })
     } catch (error) {
-      throw translate(unwrap(error))
+      throw translate(unwrap(error), this.limits)
     } finally {
       this.milliseconds += performance.now() - started
       this.#defer(pool.end())

@@ -1,5 +1,6 @@
 import { NeonDbError } from '@neondatabase/serverless'
 import { notFound, TrackerError } from '../errors.ts'
+import type { Limits } from '../limits.ts'
 
 /**
  * SQLSTATEs after which the same statement may well succeed: serialization failure, deadlock, server shutting down
@@ -9,7 +10,7 @@ import { notFound, TrackerError } from '../errors.ts'
 const PASSING = /^(40001|40P01|57P0[123]|53300|08...)$/
 
 /** What a violated constraint means to the caller. */
-const VIOLATIONS: Record<string, () => TrackerError> = {
+const VIOLATIONS: Record<string, (limits: Limits) => TrackerError> = {
   runs_experiment_id_experiments_id_fk: () => notFound('Experiment'),
   series_run_id_runs_id_fk: () => notFound('Run'),
   runs_parent_check: () => new TrackerError('conflict', 'A run is not its own parent'),
@@ -21,9 +22,13 @@ const VIOLATIONS: Record<string, () => TrackerError> = {
   model_versions_size_check: () => oversized('A version of a model'),
   logged_models_params_check: () => oversized('A logged model'),
   logged_models_tags_check: () => oversized('A logged model'),
-  series_limit: () => new TrackerError('too_large', 'The run would have more curves than a run may have'),
-  runs_limit: () =>
-    new TrackerError('too_large', 'The experiment would have more runs than an experiment may have'),
+  series_limit: ({ MAX_SERIES_PER_RUN: most }) =>
+    new TrackerError(
+      'too_large',
+      `The run would have more than ${most} curves (names times ranks), the most it may have`,
+    ),
+  runs_limit: ({ MAX_RUNS_PER_EXPERIMENT: most }) =>
+    new TrackerError('too_large', `The experiment would have more than ${most} runs, the most it may have`),
 }
 
 const oversized = (what: string) =>
@@ -99,7 +104,7 @@ function unstorable(error: unknown): boolean {
  * What a failed trip means to the caller, or the error itself where it can only be a mistake of ours.
  * Nothing of the database's own message gets through: it may hold SQL, parameters and what others stored.
  */
-export function translate(error: unknown): unknown {
+export function translate(error: unknown, limits: Limits): unknown {
   if (!isDatabaseError(error)) return error
   const { constraint, column, table } = fields(error)
   const state = sqlState(error)
@@ -117,7 +122,7 @@ export function translate(error: unknown): unknown {
     return new TrackerError('bad_request', 'There is no logged model of an id that a metric names')
   }
   const violation = constraint === undefined ? undefined : VIOLATIONS[constraint]
-  if (violation) return violation()
+  if (violation) return violation(limits)
   if (tooLarge(error)) {
     return new TrackerError(
       'too_large',

@@ -1,7 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { removeLater } from '../artifacts/removal.ts'
 import { ArtifactRepository } from '../artifacts/repository.ts'
-import { DELETE_TIMEOUT } from '../db/database.ts'
 import { EXPERIMENT_STATUSES, type ExperimentRow } from '../db/schema.ts'
 import { UnitOfWork } from '../db/unit-of-work.ts'
 import { notFound } from '../errors.ts'
@@ -235,7 +234,7 @@ export const experimentRoutes = router()
       const removal = artifacts.removeOfExperiment(id, new URL(c.req.url).host)
       const audit = new AuditRepository(c.var.db.scope).experiment('deleted', id)
       const [, { rows }, [deleted]] = await c.var.db.batch([audit, removal, experiments.delete(id)], {
-        timeout: DELETE_TIMEOUT,
+        timeout: c.var.limits.DELETE_TIMEOUT_MS,
         repeatable: false,
       })
       if (!deleted) throw notFound('Experiment')

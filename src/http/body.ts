@@ -1,8 +1,6 @@
 import { createMiddleware } from 'hono/factory'
 import { TrackerError } from '../errors.ts'
-
-/** The largest body, in bytes after inflating. */
-export const BODY_LIMIT = 8 * 1024 * 1024
+import type { AppEnv } from './context.ts'
 
 /** Media types of one JSON object a line. */
 export const LINES = [
@@ -18,21 +16,31 @@ export const mediaType = (request: Request) =>
   request.headers.get('Content-Type')?.split(';')[0]?.trim().toLowerCase() ?? ''
 
 /** The text of a request's body as `decodedBody` gives it, of one of the accepted media types. */
-export async function readBody(request: Request, accepted: readonly string[]): Promise<string> {
+export async function readBody(
+  request: Request,
+  accepted: readonly string[],
+  maxBytes: number,
+): Promise<string> {
   const type = mediaType(request)
   if (!accepted.includes(type)) {
     const sent = type === '' ? 'no Content-Type was sent' : `not ${type}`
     throw new TrackerError('unsupported_media_type', `Content-Type must be ${accepted.join(' or ')}; ${sent}`)
   }
-  return decodedBody(request)
+  return decodedBody(request, maxBytes)
 }
 
 /**
- * The text of a request's body, inflated where it is gzipped: at most `BODY_LIMIT` bytes, counted while they are
- * read, in UTF-8.
+ * The text of a request's body, inflated where it is gzipped: at most `maxBytes` of UTF-8, counted while they are
+ * read.
  */
-export const decodedBody = async (request: Request): Promise<string> =>
-  decodeUtf8(await (isShort(request) ? readWhole(request) : readLimited(inflated(request))))
+export const decodedBody = async (request: Request, maxBytes: number): Promise<string> => {
+  const length = plainLength(request)
+  if (length !== undefined && length > maxBytes)
+    throw new TrackerError('too_large', `The body has ${length} bytes; at most ${maxBytes} are taken`)
+  return decodeUtf8(
+    await (length === undefined ? readLimited(inflated(request), maxBytes) : readWhole(request)),
+  )
+}
 
 /** Parses a JSON body. */
 export function parseJson(text: string) {
@@ -47,9 +55,9 @@ export function parseJson(text: string) {
 }
 
 /** Reads and parses the body before a schema validates it; what follows finds it as if it had come plain. */
-export const jsonRequest = createMiddleware(async (c, next) => {
+export const jsonRequest = createMiddleware<AppEnv>(async (c, next) => {
   const { url, method } = c.req.raw
-  const body = parseJson(await readBody(c.req.raw, [JSON_TYPE]))
+  const body = parseJson(await readBody(c.req.raw, [JSON_TYPE], c.var.limits.MAX_BODY_BYTES))
   c.req.raw = new Request(url, { method, headers: { 'Content-Type': JSON_TYPE } })
   c.req.json = async () => body
   await next()
@@ -69,11 +77,11 @@ function inflated(request: Request): ReadableStream<Uint8Array> {
   }
 }
 
-/** Whether the body says that it is within the limit, and is not going to be inflated. */
-function isShort(request: Request): boolean {
+/** How many bytes the body says that it has; undefined where it does not, or is going to be inflated. */
+function plainLength(request: Request): number | undefined {
   const length = request.headers.get('Content-Length')
-  if (request.headers.has('Content-Encoding') || request.headers.has('Transfer-Encoding')) return false
-  return length !== null && Number(length) <= BODY_LIMIT
+  if (request.headers.has('Content-Encoding') || request.headers.has('Transfer-Encoding')) return undefined
+  return length === null ? undefined : Number(length)
 }
 
 /** In one piece: piece by piece, reading a body of 400 KB takes longer than parsing it. */
@@ -88,13 +96,13 @@ async function readWhole(request: Request): Promise<Uint8Array> {
 const unreadable = () =>
   new TrackerError('bad_request', 'The body cannot be read: it is cut short, or it is not gzip')
 
-async function readLimited(stream: ReadableStream<Uint8Array>): Promise<Uint8Array> {
+async function readLimited(stream: ReadableStream<Uint8Array>, maxBytes: number): Promise<Uint8Array> {
   const pieces: Uint8Array[] = []
   let size = 0
   try {
     for await (const piece of stream) {
       size += piece.byteLength
-      if (size > BODY_LIMIT) throw new TrackerError('too_large', `The body has more than ${BODY_LIMIT} bytes`)
+      if (size > maxBytes) throw new TrackerError('too_large', `The body has more than ${maxBytes} bytes`)
       pieces.push(piece)
     }
   } catch (error) {

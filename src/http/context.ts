@@ -5,6 +5,7 @@ import type { Database } from '../db/database.ts'
 import type { Env } from '../env.ts'
 import { invalid, TrackerError } from '../errors.ts'
 import type { Access } from '../keys/access.ts'
+import type { Limits } from '../limits.ts'
 import { findingsOf } from './problem.ts'
 
 /** What every handler finds on its context. */
@@ -13,6 +14,7 @@ export interface AppEnv {
   Variables: RequestIdVariables & {
     db: Database
     access: Access
+    limits: Limits
     /** Settles when an answer that goes on after its handler has ended. */
     finished?: Promise<void>
   }

@@ -3,7 +3,8 @@
  * hand: a schema that validates would go over every point a second time.
  */
 import { EARLIEST, LATEST, NAME_LENGTH } from '../http/schemas.ts'
-import { MAX_POINTS, MAX_RANK } from './points.ts'
+import { DEFAULT_LIMITS } from '../limits.ts'
+import { MAX_RANK } from './points.ts'
 
 const MAX_SAFE = Number.MAX_SAFE_INTEGER
 
@@ -43,7 +44,7 @@ const rows = {
   properties: {
     metrics: {
       type: 'array' as const,
-      maxItems: MAX_POINTS,
+      maxItems: DEFAULT_LIMITS.MAX_POINTS_PER_CALL,
       items: {
         type: 'object' as const,
         required: ['name', 'step', 'value'],

@@ -14,7 +14,6 @@ import {
   textFault,
 } from '../http/schemas.ts'
 
-export const MAX_POINTS = 20_000
 export const MAX_RANK = 2 ** 31 - 1
 
 /** How many names of ignored fields are told. */
@@ -61,10 +60,11 @@ export function nameFault(name: string): string | undefined {
  * Reads `{"metrics": […], "rank"}` (rows) or `{"series": […], "rank"}` (columns).
  *
  * @param now epoch milliseconds, the time that points without one are going to have
+ * @param maxPoints how many points a call may have
  * @throws TrackerError 400 for what is no JSON, 422 with the index of each bad point
  */
-export function readJson(text: string, now: number): Points {
-  const reader = new Reader(now)
+export function readJson(text: string, now: number, maxPoints: number): Points {
+  const reader = new Reader(now, maxPoints)
   const body = parseJson(text)
   if (!isObject(body)) throw invalid([{ path: '', message: 'must be an object' }])
   for (const key of Object.keys(body)) {
@@ -90,11 +90,11 @@ export function readJson(text: string, now: number): Points {
  * Reads one object a line: a point (it has a `value`), or a log row whose numeric fields beside `step`, `timestamp`
  * and `rank` are points under their own names.
  *
- * @param now as for `readJson`
+ * @param now as for `readJson`, and so `maxPoints`
  * @throws TrackerError 400 for a line that is no JSON, 422 with the line (counted from 0) of each bad point
  */
-export function readLines(text: string, now: number): Points {
-  const reader = new Reader(now)
+export function readLines(text: string, now: number, maxPoints: number): Points {
+  const reader = new Reader(now, maxPoints)
   for (const [i, line] of text.split('\n').entries()) {
     if (line.trim() === '') continue
     const row = parseLine(line, i)
@@ -160,11 +160,13 @@ class Reader {
   readonly #faults: Finding[] = []
   readonly #ignored = new Set<string>()
   readonly #now: number
+  readonly #maxPoints: number
   #faultCount = 0
   #pointCount = 0
 
-  constructor(now: number) {
+  constructor(now: number, maxPoints: number) {
     this.#now = now
+    this.#maxPoints = maxPoints
   }
 
   fault(path: string, message: string): undefined {
@@ -188,7 +190,7 @@ class Reader {
   /** A point as an object, the `i`th of its `list`. */
   row(row: unknown, rank: number, mayNameRank: boolean, list: string, i: number) {
     this.#pointCount += 1
-    if (this.#pointCount > MAX_POINTS) return
+    if (this.#pointCount > this.#maxPoints) return
     if (!isObject(row)) return this.fault(`${list}[${i}]`, 'must be an object')
     for (const key in row) {
       if (key === 'name' || key === 'step' || key === 'value' || key === 'timestamp') continue
@@ -222,7 +224,7 @@ class Reader {
     const times =
       columns.timestamps === undefined ? undefined : this.list(columns.timestamps, `${path}.timestamps`)
     this.#pointCount += steps.length
-    if (this.#pointCount > MAX_POINTS) return
+    if (this.#pointCount > this.#maxPoints) return
     if (values.length !== steps.length) {
       return this.fault(`${path}.values`, `must be as long as steps, which has ${steps.length}`)
     }
@@ -267,7 +269,7 @@ class Reader {
         continue
       }
       this.#pointCount += 1
-      if (this.#pointCount > MAX_POINTS) continue
+      if (this.#pointCount > this.#maxPoints) continue
       const value = readValue(field) ?? this.fault(at(), valueFault(field))
       if (series !== undefined && step !== undefined && value !== undefined && time !== undefined) {
         this.#push(series, step, value, time)
@@ -296,8 +298,8 @@ class Reader {
 
   /** @throws TrackerError when there was any fault: one bad point refuses the whole call */
   done(): Points {
-    if (this.#pointCount > MAX_POINTS) {
-      this.fault('', `has ${this.#pointCount} points; at most ${MAX_POINTS} a call`)
+    if (this.#pointCount > this.#maxPoints) {
+      this.fault('', `has ${this.#pointCount} points; at most ${this.#maxPoints} a call`)
     }
     if (this.#faultCount > 0) throw invalid(this.#faults, this.#faultCount)
     const series = [...this.#byRank.values()]

@@ -83,12 +83,13 @@ export const metricRoutes = router()
     }),
     async (c) => {
       const { id } = c.req.valid('param')
+      const { limits } = c.var
       c.var.access.logTo({ run: id })
-      const text = await readBody(c.req.raw, [JSON_TYPE, ...LINES])
+      const text = await readBody(c.req.raw, [JSON_TYPE, ...LINES], limits.MAX_BODY_BYTES)
       const now = Date.now()
       const { series, count, repeated, ignored } = (
         mediaType(c.req.raw) === JSON_TYPE ? readJson : readLines
-      )(text, now)
+      )(text, now, limits.MAX_POINTS_PER_CALL)
 
       const metrics = new MetricRepository(c.var.db.scope)
       const { rows } = await c.var.db.single(metrics.log(id, toCall(series)))

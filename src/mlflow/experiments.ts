@@ -2,7 +2,6 @@ import { type SQL, sql } from 'drizzle-orm'
 import { Hono } from 'hono'
 import { z } from 'zod'
 import { experimentLocation } from '../artifacts/location.ts'
-import { DELETE_TIMEOUT } from '../db/database.ts'
 import { type ExperimentRow, experiments as table } from '../db/schema.ts'
 import { UnitOfWork } from '../db/unit-of-work.ts'
 import { ExperimentRepository, type FoundExperiment } from '../experiments/repository.ts'
@@ -242,9 +241,12 @@ async function search(c: AppContext) {
   )
   const limit = checkMaxResults(body.max_results ?? 0)
   const filterText = body.filter ?? ''
-  const filter = parseFilter(filterText)
+  const filter = parseFilter(filterText, c.var.limits)
   checkOrder(body.order_by)
-  const order = experimentOrder(body.order_by.map(parseOrder), body.order_by)
+  const order = experimentOrder(
+    body.order_by.map((order) => parseOrder(order, c.var.limits)),
+    body.order_by,
+  )
   const after = body.page_token ? readCursor(body.page_token, order) : undefined
   const stage = body.view_type
   const conditions: SQL[] = [
@@ -272,7 +274,7 @@ async function setDeleted(c: AppContext, id: string, deleted: boolean) {
   work.add(new AuditRepository(c.var.db.scope).experiment(deleted ? 'trashed' : 'restored', uuid))
   const changed = work.add(new ExperimentRepository(c.var.db.scope).setDeleted(uuid, deleted))
   work.add(new RunRepository(c.var.db.scope).setAllDeleted(uuid, deleted))
-  await work.commit({ timeout: DELETE_TIMEOUT, repeatable: false })
+  await work.commit({ timeout: c.var.limits.DELETE_TIMEOUT_MS, repeatable: false })
   if (changed.result.length === 0) throw noExperiment(id)
 }
 

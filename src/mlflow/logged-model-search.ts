@@ -52,7 +52,7 @@ export async function searchLoggedModels(c: AppContext) {
   }
   const token = body.page_token ? readToken(body.page_token, asked) : undefined
   const limit = Math.min(body.max_results || DEFAULT_PAGE, MAX_PAGE)
-  const filter = parseFilter(filterText)
+  const filter = parseFilter(filterText, c.var.limits)
   const comparison = modelComparison(filterText, datasets)
   const ofMetrics = comparisonsOf(filter).some(({ field }) => field.entity === 'metrics')
   const { keys, joins } = modelOrder(

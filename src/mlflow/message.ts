@@ -105,7 +105,7 @@ async function body(c: AppContext): Promise<Record<string, unknown>> {
       throw invalidParameter("Bad Request. Content-Type must be one of ['application/json'].")
     }
   }
-  const text = await decodedBody(raw)
+  const text = await decodedBody(raw, c.var.limits.MAX_BODY_BYTES)
   const value = text.trim() === '' ? {} : parse(text)
   // Old clients encode their JSON twice.
   const object = typeof value === 'string' ? parse(value) : value

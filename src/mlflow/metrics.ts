@@ -67,7 +67,7 @@ export const metricRoutes = new Hono<AppEnv>()
       params: params.map(({ key, value }, i) => [key, checkParam(key, value, `params[${i}].key`)] as const),
       tags: tags.map(({ key, value }, i) => [key, checkTag(key, value, `tags[${i}].key`)] as const),
     }
-    checkBatch(metrics, params, tags)
+    checkBatch(metrics, params, tags, c.var.limits.MAX_POINTS_PER_CALL)
     const change = {
       ...(params.length > 0 && { params: Object.fromEntries(kept.params) }),
       ...(tags.length > 0 && tagPatch(Object.fromEntries(kept.tags))),

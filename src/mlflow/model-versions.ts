@@ -119,8 +119,11 @@ export const modelVersionRoutes = new Hono<AppEnv>()
       throw invalidParameter(`Invalid value for max_results. It must be a positive integer, but got ${limit}`)
     }
     const filterText = body.filter ?? ''
-    const conditions = versionConditions(parseFilter(filterText), filterText)
-    const order = versionOrder(body.order_by.map(parseOrder), body.order_by)
+    const conditions = versionConditions(parseFilter(filterText, c.var.limits), filterText)
+    const order = versionOrder(
+      body.order_by.map((order) => parseOrder(order, c.var.limits)),
+      body.order_by,
+    )
     const after = body.page_token ? readCursor(body.page_token, order) : undefined
     const { rows } = await c.var.db.single(versionsOf(c).search({ conditions, order, after, limit }))
     const { kept, next } = pageOf(rows, limit)

@@ -16,22 +16,17 @@ import { signUrl } from '../keys/signature.ts'
 import { doesNotExist, invalidParameter } from './errors.ts'
 import { integer, maybe, message, requiredText } from './message.ts'
 
-/** As many as R2 takes, and S3. */
-const MAX_PARTS = 10_000
-
 /** The file itself, by its path on the client's machine; the URL says into which folder it goes. */
 const OfFile = z.object({ path: requiredText })
-/** The number of a part. */
-const partNumber = integer.refine((number) => number >= 1 && number <= MAX_PARTS)
-
 const OfUpload = OfFile.extend({ upload_id: requiredText })
 
 export const multipartRoutes = new Hono<AppEnv>()
   .post('/mpu/create/*', async (c) => {
     const { path, num_parts: count = 1 } = await message(c, OfFile.extend({ num_parts: maybe(integer) }))
-    if (count < 1 || count > MAX_PARTS) {
+    const most = c.var.limits.MAX_ARTIFACT_PARTS
+    if (count < 1 || count > most) {
       throw invalidParameter(
-        `Invalid value ${count} for parameter 'num_parts' supplied: must be 1 to ${MAX_PARTS}`,
+        `Invalid value ${count} for parameter 'num_parts' supplied: must be 1 to ${most}`,
       )
     }
     const key = keyOf(c, '/mpu/create/', path)
@@ -48,14 +43,17 @@ export const multipartRoutes = new Hono<AppEnv>()
   .put('/mpu/part/*', async (c) => {
     const { upload_id: id = '', part_number: number = '' } = c.req.query()
     const partNumber = Number(number)
-    if (!/^\d{1,5}$/.test(number) || partNumber < 1 || partNumber > MAX_PARTS) {
-      throw invalidParameter(`Invalid value '${number}' for parameter 'part_number' supplied`)
+    const most = c.var.limits.MAX_ARTIFACT_PARTS
+    if (!/^\d{1,5}$/.test(number) || partNumber < 1 || partNumber > most) {
+      throw invalidParameter(
+        `Invalid value '${number}' for parameter 'part_number' supplied: must be 1 to ${most}`,
+      )
     }
     const length = knownLength(c.req.raw)
     if (length === undefined) throw invalidParameter('A part must say how long it is: Content-Length')
     const key = newFilePath(pathBehind(c, '/mpu/part/'))
     const body = length === 0 ? new Uint8Array() : bodyOf(c.req.raw)
-    const etag = await (await ownStore(c)).putPart(key, id, partNumber, body)
+    const etag = await (await ownStore(c)).putPart(key, id, partNumber, body, length)
     return c.body(null, 200, { ETag: `"${etag}"` })
   })
   .post('/mpu/complete/*', async (c) => {
@@ -65,8 +63,16 @@ export const multipartRoutes = new Hono<AppEnv>()
       parts,
     } = await message(
       c,
-      OfUpload.extend({ parts: z.array(z.object({ part_number: partNumber, etag: requiredText })).min(1) }),
+      OfUpload.extend({
+        parts: z
+          .array(z.object({ part_number: integer.refine((number) => number >= 1), etag: requiredText }))
+          .min(1),
+      }),
     )
+    const most = c.var.limits.MAX_ARTIFACT_PARTS
+    if (parts.length > most) {
+      throw invalidParameter(`The file has ${parts.length} parts; at most ${most} are possible`)
+    }
     if (new Set(parts.map(({ part_number }) => part_number)).size < parts.length) {
       throw invalidParameter('A part is named twice')
     }

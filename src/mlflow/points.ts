@@ -99,8 +99,8 @@ export function readPairs(items: unknown[], path: 'params' | 'tags'): Pair[] {
 }
 
 /** @throws MlflowError when a batch has more than one may have, or a param twice */
-export function checkBatch(metrics: unknown[], params: Pair[], tags: unknown[]) {
-  checkCount('metrics', 1_000, metrics.length)
+export function checkBatch(metrics: unknown[], params: Pair[], tags: unknown[], maxPoints: number) {
+  checkCount('metrics', Math.min(1_000, maxPoints), metrics.length)
   checkCount('params', 100, params.length)
   checkCount('tags', 100, tags.length)
   checkCount('metrics, params, and tags', 1_000, metrics.length + params.length + tags.length)

@@ -1,6 +1,5 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
-import { DELETE_TIMEOUT } from '../db/database.ts'
 import { UnitOfWork } from '../db/unit-of-work.ts'
 import { TrackerError } from '../errors.ts'
 import type { AppContext, AppEnv } from '../http/context.ts'
@@ -86,7 +85,7 @@ export const registeredModelRoutes = new Hono<AppEnv>()
     work.add(models.rename(name, to))
     const renamed = work.add(models.find(to))
     try {
-      await work.commit({ timeout: DELETE_TIMEOUT, repeatable: false })
+      await work.commit({ timeout: c.var.limits.DELETE_TIMEOUT_MS, repeatable: false })
     } catch (error) {
       if (!(error instanceof TrackerError) || error.code !== 'conflict') throw error
       throw alreadyExists(`Registered Model (name=${to}) already exists.`)
@@ -100,7 +99,7 @@ export const registeredModelRoutes = new Hono<AppEnv>()
     checkModelName(name)
     const audit = new AuditRepository(c.var.db.scope).registeredModelDeleted(name)
     const [, { rows }] = await c.var.db.batch([audit, modelsOf(c).delete(name)], {
-      timeout: DELETE_TIMEOUT,
+      timeout: c.var.limits.DELETE_TIMEOUT_MS,
       repeatable: false,
     })
     if (rows.length === 0) throw noModel(name)
@@ -110,8 +109,11 @@ export const registeredModelRoutes = new Hono<AppEnv>()
     const body = await message(c, searchMessage(MAX_PAGE), ['order_by'])
     const limit = body.max_results ?? DEFAULT_PAGE
     const filterText = body.filter ?? ''
-    const conditions = modelConditions(parseFilter(filterText), filterText)
-    const order = modelOrder(body.order_by.map(parseOrder), body.order_by)
+    const conditions = modelConditions(parseFilter(filterText, c.var.limits), filterText)
+    const order = modelOrder(
+      body.order_by.map((order) => parseOrder(order, c.var.limits)),
+      body.order_by,
+    )
     const after = body.page_token ? readCursor(body.page_token, order) : undefined
     // MLflow takes that, and finds nothing.
     if (limit < 1) return c.json({})

@@ -206,9 +206,9 @@ export const runRoutes = new Hono<AppEnv>()
       searchRuns(c.var.db.scope, {
         experimentIds: experimentsOf(body.experiment_ids),
         trash: view === 'DELETED_ONLY' ? 'only' : view === 'ALL' ? 'with' : 'without',
-        filter: parseFilter(body.filter ?? ''),
+        filter: parseFilter(body.filter ?? '', c.var.limits),
         filterText: body.filter ?? '',
-        orders: body.order_by.map(parseOrder),
+        orders: body.order_by.map((order) => parseOrder(order, c.var.limits)),
         orderTexts: body.order_by,
         words: MLFLOW_WORDS,
         idAscending: true,

@@ -1,7 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { removeLater } from '../artifacts/removal.ts'
 import { ArtifactRepository } from '../artifacts/repository.ts'
-import { DELETE_TIMEOUT } from '../db/database.ts'
 import { UnitOfWork } from '../db/unit-of-work.ts'
 import { notFound, TrackerError } from '../errors.ts'
 import { ExperimentRepository } from '../experiments/repository.ts'
@@ -123,9 +122,9 @@ export const runRoutes = router()
           experimentIds: [id],
           trash: 'without',
           status,
-          filter: parseFilter(filterText),
+          filter: parseFilter(filterText, c.var.limits),
           filterText,
-          orders: orderTexts.map(parseOrder),
+          orders: orderTexts.map((order) => parseOrder(order, c.var.limits)),
           orderTexts,
           words: NATIVE_WORDS,
           idAscending: false,
@@ -244,7 +243,7 @@ export const runRoutes = router()
       const removal = artifacts.removeOfRun(id, new URL(c.req.url).host)
       const audit = new AuditRepository(c.var.db.scope).run('deleted', id)
       const [, { rows }, [deleted]] = await c.var.db.batch([audit, removal, runs.delete(id)], {
-        timeout: DELETE_TIMEOUT,
+        timeout: c.var.limits.DELETE_TIMEOUT_MS,
         repeatable: false,
       })
       if (!deleted) throw notFound('Run')

@@ -22,6 +22,7 @@
  * any character, and a backslash takes the next one for what it is.
  */
 import { TrackerError } from '../errors.ts'
+import type { Limits } from '../limits.ts'
 
 /** A filter or an order that cannot be read, and where. */
 export class FilterError extends TrackerError {
@@ -102,17 +103,16 @@ const QUOTED = /`([^`]*)`|"((?:[^"]|"")*)"|'((?:[^']|'')*)'/y
 const SYMBOL = /<=|>=|!=|<>|==|[=<>(),]/y
 const BLANK = /\s+/y
 
-/** Longer ones would take more of the database than they are worth; also bounds the depth of parentheses. */
-const MAX_LENGTH = 10_000
-const MAX_DEPTH = 50
+/** What is longer or deeper would take more of the database, or of the stack here, than it is worth. */
+export type FilterLimits = Pick<Limits, 'MAX_FILTER_LENGTH' | 'MAX_FILTER_DEPTH' | 'MAX_FILTER_COMPARISONS'>
 
 /**
  * Reads a filter; undefined for one that is empty.
  *
  * @throws FilterError with the place where it cannot be read
  */
-export function parseFilter(text: string): Filter | undefined {
-  const parser = new Parser(text, 'filter')
+export function parseFilter(text: string, limits: FilterLimits): Filter | undefined {
+  const parser = new Parser(text, 'filter', limits)
   if (parser.peek().type === 'end') return undefined
   const filter = parser.filter()
   parser.end()
@@ -124,8 +124,8 @@ export function parseFilter(text: string): Filter | undefined {
  *
  * @throws FilterError with the place where it cannot be read
  */
-export function parseOrder(text: string): Order {
-  const parser = new Parser(text, 'order_by')
+export function parseOrder(text: string, limits: FilterLimits): Order {
+  const parser = new Parser(text, 'order_by', limits)
   const order = parser.order()
   parser.end()
   return order
@@ -135,14 +135,18 @@ class Parser {
   readonly #text: string
   readonly #path: string
   readonly #tokens: Token[]
+  readonly #limits: FilterLimits
   #next = 0
   #depth = 0
+  #comparisons = 0
 
-  constructor(text: string, path: 'filter' | 'order_by') {
+  constructor(text: string, path: 'filter' | 'order_by', limits: FilterLimits) {
     this.#text = text
     this.#path = path
-    if (text.length > MAX_LENGTH) {
-      throw new FilterError(`Has more than ${MAX_LENGTH} characters`, text, MAX_LENGTH, path)
+    this.#limits = limits
+    const { MAX_FILTER_LENGTH: longest } = limits
+    if (text.length > longest) {
+      throw this.#fault(`Has ${text.length} characters; at most ${longest} are read`, longest)
     }
     this.#tokens = [...this.#read()]
   }
@@ -183,7 +187,8 @@ class Parser {
 
   #not(): Filter {
     this.#depth += 1
-    if (this.#depth > MAX_DEPTH) throw this.#fault('Is nested too deeply', this.peek().at)
+    const { MAX_FILTER_DEPTH: deepest } = this.#limits
+    if (this.#depth > deepest) throw this.#fault(`Is nested more than ${deepest} deep`, this.peek().at)
     try {
       if (this.#isNot()) {
         this.#next += 1
@@ -207,6 +212,9 @@ class Parser {
   }
 
   #comparison(): Filter {
+    this.#comparisons += 1
+    const { MAX_FILTER_COMPARISONS: most } = this.#limits
+    if (this.#comparisons > most) throw this.#fault(`Has more than ${most} comparisons`, this.peek().at)
     const field = this.#field()
     const { type, text, at } = this.peek()
     if (type === 'symbol') {

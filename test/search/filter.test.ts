@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { DEFAULT_LIMITS } from '../../src/limits.ts'
 import { type Filter, FilterError, parseFilter, parseOrder } from '../../src/search/filter.ts'
 
 /** A filter as one line with all its parentheses. */
@@ -59,7 +60,7 @@ describe('a filter', () => {
     ['min > 1', ':min > 1'],
     ["params.größe = 'ä'", 'params:größe = ä'],
   ])('%s', (text, shown) => {
-    expect(show(parseFilter(text))).toBe(shown)
+    expect(show(parseFilter(text, DEFAULT_LIMITS))).toBe(shown)
   })
 
   it.each([
@@ -78,13 +79,19 @@ describe('a filter', () => {
     ['a ; b', 'at character 3: "; b"'],
     ['1 = 1', 'at character 1: "1 = 1"'],
   ])('%s is refused with its place', (text, place) => {
-    expect(fault(() => parseFilter(text))).toContain(`(${place})`)
+    expect(fault(() => parseFilter(text, DEFAULT_LIMITS))).toContain(`(${place})`)
   })
 
   it('is refused when it is too long or too deep, without taking the stack', () => {
-    expect(fault(() => parseFilter(`${'('.repeat(60)}a = 1${')'.repeat(60)}`))).toContain('nested too deeply')
-    expect(fault(() => parseFilter(`a = '${'x'.repeat(10_000)}'`))).toContain('more than 10000 characters')
-    expect(fault(() => parseFilter(`${'not '.repeat(2_000)}a = 1`))).toContain('nested too deeply')
+    expect(fault(() => parseFilter(`${'('.repeat(60)}a = 1${')'.repeat(60)}`, DEFAULT_LIMITS))).toContain(
+      'nested more than 50 deep',
+    )
+    expect(fault(() => parseFilter(`a = '${'x'.repeat(10_000)}'`, DEFAULT_LIMITS))).toContain(
+      'at most 10000 are read',
+    )
+    expect(fault(() => parseFilter(`${'not '.repeat(2_000)}a = 1`, DEFAULT_LIMITS))).toContain(
+      'nested more than 50 deep',
+    )
   })
 })
 
@@ -97,10 +104,10 @@ describe('an order', () => {
     ['start_time DESC', '', 'start_time', false],
     ['attributes."Run Name"', 'attributes', 'Run Name', true],
   ])('%s', (text, entity, key, ascending) => {
-    expect(parseOrder(text)).toMatchObject({ field: { entity, key }, ascending })
+    expect(parseOrder(text, DEFAULT_LIMITS)).toMatchObject({ field: { entity, key }, ascending })
   })
 
   it.each(['', 'metrics.loss down', 'metrics.loss asc desc', '5', "'x'"])('%s is refused', (text) => {
-    expect(fault(() => parseOrder(text))).toMatch(/^Invalid order/)
+    expect(fault(() => parseOrder(text, DEFAULT_LIMITS))).toMatch(/^Invalid order/)
   })
 })
