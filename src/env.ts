@@ -15,6 +15,8 @@ export interface Env {
   HOSTS?: string
   /** Origins whose pages may call it, with commas between, as in `https://app.example.com`. */
   ALLOWED_ORIGINS?: string
+  /** Counts the requests of each key; where it is not bound there is no limit. See docs/limits.md. */
+  KEY_RATE?: RateLimit
   /** The store of artifacts. */
   ARTIFACTS?: R2Bucket
 }

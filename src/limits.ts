@@ -3,7 +3,6 @@
  * docs/limits.md has the table, and the limits that are fixed.
  */
 import { z } from 'zod'
-import type { Env } from './env.ts'
 import { TrackerError } from './errors.ts'
 import { log } from './http/log.ts'
 
@@ -54,17 +53,17 @@ export const LIMITS: readonly string[] = Object.keys(Variables.shape)
 export const DEFAULT_LIMITS: Limits = Variables.parse({})
 
 /** What a Worker's variables say; they are the same object as long as it runs. */
-const known = new WeakMap<Env, Limits | TrackerError>()
+const known = new WeakMap<object, Limits | TrackerError>()
 
 /** @throws TrackerError 503 that names the variables that are no limits; the log has it once */
-export function limitsOf(env: Env): Limits {
+export function limitsOf(env: object): Limits {
   const limits = known.get(env) ?? read(env)
   known.set(env, limits)
   if (limits instanceof TrackerError) throw limits
   return limits
 }
 
-function read(env: Env): Limits | TrackerError {
+function read(env: object): Limits | TrackerError {
   const { success, data, error } = Variables.safeParse(env)
   if (success) return data
   const faults = error.issues.map(({ path, message }) => `${path.join('.')} ${message}`)

@@ -258,7 +258,7 @@ export class Database {
         const entry = this.#guard?.entry()
         if (entry !== undefined) {
           const { rows } = await tx.execute(entry).catch((error: unknown) => {
-            this.#guard?.refused(translate(unwrap(error)))
+            this.#guard?.refused(translate(unwrap(error), this.limits))
             throw error
           })
           this.#guard?.admitted(rows[0])

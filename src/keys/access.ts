@@ -7,6 +7,7 @@ import { KEY_SCOPES } from '../db/schema.ts'
 import type { Env } from '../env.ts'
 import { type ErrorCode, TrackerError } from '../errors.ts'
 import type { AppContext } from '../http/context.ts'
+import { count, distrust, spend, trust, tryKey } from '../http/rate-limit.ts'
 import { type Credentials, credentialsOf } from './credentials.ts'
 import { type Grant, knownRuns, recall, remember, rememberRefusal } from './grants.ts'
 import { ADMITTED, isAimed, type Need, OPERATOR_NEEDS } from './scopes.ts'
@@ -25,6 +26,8 @@ export type Target = { run: string } | { experiment: string }
 
 /** The caller of a request. */
 export interface Access extends Guard {
+  /** Whether the requests are counted: of whoever has a key. */
+  readonly isMetered: boolean
   /**
    * What the caller was granted.
    *
@@ -65,11 +68,11 @@ export async function admit(c: AppContext, need: Need): Promise<Access> {
     throw new TrackerError('forbidden', 'The bootstrap secret makes workspaces and keys, and nothing else')
   }
   // A key is of one workspace: that is not for its holder to say, not even the right one.
-  return admitKey(credentials.secret, workspace === undefined ? need : 'operator')
+  return admitKey(c, credentials.secret, workspace === undefined ? need : 'operator')
 }
 
 /** As `admit`, whoever has this key. */
-export async function admitKey(text: string, need: Need): Promise<Access> {
+export async function admitKey(c: AppContext, text: string, need: Need): Promise<Access> {
   const key = await readKey(text)
   if (key === undefined) {
     throw unauthorized(
@@ -78,7 +81,9 @@ export async function admitKey(text: string, need: Need): Promise<Access> {
   }
   const grant = recall(key)
   if (grant === 'refused') throw unauthorized(NO_SUCH_KEY)
-  const access = new KeyHolder(key, grant)
+  if (grant === undefined) tryKey(c, key.hash)
+  else await spend(c, key.id)
+  const access = new KeyHolder(c, key, grant)
   access.demand(need)
   return access
 }
@@ -88,7 +93,8 @@ export async function admitSigned(c: AppContext, need: Need): Promise<Access | u
   if (c.env.ACCESS === 'open') return undefined
   const grant = await signedGrant(c)
   if (grant === undefined) return undefined
-  const access = new KeyHolder({ id: grant.keyId, hash: grant.hash }, grant)
+  await spend(c, grant.keyId)
+  const access = new KeyHolder(c, { id: grant.keyId, hash: grant.hash }, grant)
   access.demand(need)
   return access
 }
@@ -119,6 +125,7 @@ async function isBootstrap(
 
 /** Who needs no key: everybody, where a tracker is open; and whoever has the bootstrap secret. */
 class Insider implements Access {
+  readonly isMetered = false
   readonly actor: string
   readonly workspace: SQL
   readonly signer = undefined
@@ -164,6 +171,8 @@ const Admitted = z.object({
 
 /** Who has a key, which the database has to be asked about unless it was asked a moment ago. */
 class KeyHolder implements Access {
+  readonly isMetered = true
+  readonly #c: AppContext
   readonly #key: PresentedKey
   #need: Need = 'admin'
   #grant: Grant | undefined
@@ -172,7 +181,8 @@ class KeyHolder implements Access {
   #isAdmitted = false
   #barred: unknown
 
-  constructor(key: PresentedKey, grant: Grant | undefined) {
+  constructor(c: AppContext, key: PresentedKey, grant: Grant | undefined) {
+    this.#c = c
     this.#key = key
     this.#grant = grant
   }
@@ -225,6 +235,9 @@ class KeyHolder implements Access {
 
   admitted(row: Record<string, unknown> | undefined): void {
     const { workspace_id: workspace, scope, experiment_id, run_id, expires } = Admitted.parse(row)
+    trust(this.#c, this.#key.hash)
+    // One of whom nothing was known is counted now that he is let in.
+    if (this.#grant === undefined) void count(this.#c, this.#key.id)
     const runs = this.#grant?.runs ?? knownRuns()
     if (this.#target && 'run' in this.#target) runs.set(this.#target.run, true)
     this.#isAdmitted = true
@@ -243,9 +256,13 @@ class KeyHolder implements Access {
   }
 
   refused(error: unknown): void {
+    // What else has failed may have failed behind it.
     if (!(error instanceof TrackerError) || !BARS.includes(error.code)) return
-    if (error.code === 'unauthorized') rememberRefusal(this.#key)
     this.#barred = error
+    if (error.code === 'forbidden') trust(this.#c, this.#key.hash)
+    if (error.code !== 'unauthorized') return
+    rememberRefusal(this.#key)
+    distrust(this.#key.hash)
   }
 }
 

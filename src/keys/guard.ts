@@ -1,6 +1,7 @@
 import { createMiddleware } from 'hono/factory'
 import { matchedRoutes } from 'hono/route'
 import type { AppEnv } from '../http/context.ts'
+import { policyOf } from '../http/rate-limit.ts'
 import { admit, admitSigned } from './access.ts'
 import { isHandler, needOf, takesSignature } from './scopes.ts'
 
@@ -19,4 +20,6 @@ export const requireAccess = createMiddleware<AppEnv>(async (c, next) => {
   await next()
   access.end()
   await c.var.db.enter()
+  const policy = access.isMetered ? policyOf(c) : undefined
+  if (policy !== undefined) c.res.headers.set('RateLimit-Policy', policy)
 })

@@ -37,7 +37,7 @@ export const sessionRoutes = router()
       responses: { 200: json(Session, 'Who it is.'), ...takesBody },
     }),
     async (c) => {
-      const access = await admitKey(c.req.valid('json').key, 'read')
+      const access = await admitKey(c, c.req.valid('json').key, 'read')
       c.var.db.guard = access
       const session = await newKey()
       const keys = new KeyRepository(c.var.db.scope)

@@ -7,9 +7,10 @@ import { decodedOnce } from '../artifacts/path.ts'
 import { NO_SUCH_KEY, NOT_ALLOWED } from '../db/errors.ts'
 import { TrackerError } from '../errors.ts'
 import type { AppContext } from '../http/context.ts'
+import { trust, tryKey } from '../http/rate-limit.ts'
 import { type Grant, knownRuns, recallById, remember } from './grants.ts'
 import { findLive } from './repository.ts'
-import { isSameHash, KEY_ID, type PresentedKey } from './token.ts'
+import { hashOf, isSameHash, KEY_ID, type PresentedKey } from './token.ts'
 
 /** What of a query is signed, beside the path. */
 const SIGNED = ['upload_id', 'part_number', 'expires']
@@ -49,9 +50,12 @@ export async function signedGrant(c: AppContext): Promise<Grant | undefined> {
 const notGood = () => new TrackerError('forbidden', 'The signature of this URL is not good, or not any more')
 
 async function lookUp(c: AppContext, id: string): Promise<Grant> {
+  const mark = await hashOf(id)
+  tryKey(c, mark)
   const asked = performance.now()
   const [row] = await c.var.db.single(findLive(c.var.db.http, id))
   if (!row) throw new TrackerError('unauthorized', NO_SUCH_KEY)
+  trust(c, mark)
   if (row.scope === 'ingest') throw new TrackerError('forbidden', NOT_ALLOWED)
   const grant: Grant = {
     keyId: id,

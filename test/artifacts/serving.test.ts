@@ -94,7 +94,8 @@ describe.each(Object.entries(ROUTES))('a file by %s', (_, url) => {
     ] as const) {
       const answer = await send(tracker, 'GET', url(name), { headers })
       expect([answer.status, ...guards(answer)]).toEqual([status, ...GUARDS])
-      if (status !== 206 && status !== 304) expect(answer.headers.get('Content-Type') ?? '').not.toMatch(/html|svg/)
+      if (status !== 206 && status !== 304)
+        expect(answer.headers.get('Content-Type') ?? '').not.toMatch(/html|svg/)
     }
   })
 })

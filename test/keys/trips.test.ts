@@ -1,10 +1,13 @@
 /** What it costs to check a key: no trip to the database, and one statement where the isolate does not know the key. */
 import { createExecutionContext } from 'cloudflare:test'
 import { sql } from 'drizzle-orm'
+import { Context } from 'hono'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { Database } from '../../src/db/database.ts'
+import type { AppContext, AppEnv } from '../../src/http/context.ts'
 import { admitKey } from '../../src/keys/access.ts'
 import { forget } from '../../src/keys/grants.ts'
+import { limitsOf } from '../../src/limits.ts'
 import { interfere, lostRequest, stopInterfering } from '../support/faults.ts'
 import { bearer, deadKeys, type MadeKey, makeKey, newClosedTracker, withKey } from '../support/keys.ts'
 import { roundTrips, statementsSent, type Tracker, trackerOn } from '../support/tracker.ts'
@@ -95,10 +98,18 @@ describe('a key that is no good', () => {
   })
 })
 
+/** What a request brings, for what is not called by one. */
+function context(): AppContext {
+  const executionCtx = { ...createExecutionContext(), props: {} }
+  const c = new Context<AppEnv>(new Request('https://edgerun.test/'), { env: tracker.env, executionCtx })
+  c.set('limits', limitsOf(tracker.env))
+  return c
+}
+
 describe('an interactive transaction', () => {
   async function database(key: string) {
     const db = new Database(tracker.env, (promise) => createExecutionContext().waitUntil(promise))
-    const access = await admitKey(key, 'write')
+    const access = await admitKey(context(), key, 'write')
     db.guard = access
     return { db, access }
   }
@@ -122,7 +133,7 @@ describe('an interactive transaction', () => {
     })
     await expect(work).rejects.toMatchObject({ code: 'unauthorized' })
     expect(called).toBe(false)
-    await expect(admitKey(key, 'write')).rejects.toMatchObject({ code: 'unauthorized' })
+    await expect(admitKey(context(), key, 'write')).rejects.toMatchObject({ code: 'unauthorized' })
     const { key: reader } = await makeKey(tracker, { scope: 'read' })
     await expect(workspaces((await database(reader)).db)).rejects.toMatchObject({ code: 'forbidden' })
   })

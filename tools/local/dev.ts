@@ -8,6 +8,7 @@ import { readSettings, wrangler } from './build.ts'
 import { EVERY_MINUTE, startClock } from './cron.ts'
 import { greeting } from './greeting.ts'
 import { type Lifecycle, live } from './lifecycle.ts'
+import { limitBindings } from './limits.ts'
 import { type Options, PROJECT, readOptions } from './options.ts'
 import { freePort } from './ports.ts'
 import { Sentence, systemCode } from './sentence.ts'
@@ -23,11 +24,12 @@ import {
 
 await live(async (lifecycle) => {
   const options = readOptions(process.env)
+  const limits = limitBindings(process.env)
   await takeFolder(options, lifecycle)
   const steps = [startDatabase(options, lifecycle), readSettings(lifecycle.stopping)] as const
   lifecycle.onStop(() => Promise.allSettled(steps))
   const [database, { crons }] = await Promise.all(steps)
-  const bindings = { ...database, ...(await accessBindings(options)) }
+  const bindings = { ...database, ...(await accessBindings(options)), ...limits }
   await startWrangler(options, bindings, lifecycle)
   startClock(crons, options.cronSeconds, (due) => trigger(options.port, due), lifecycle)
   await announce(options, bindings, lifecycle)
