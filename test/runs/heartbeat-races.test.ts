@@ -117,7 +117,7 @@ describe('whatever comes first of cron, late points and an end', () => {
       expect(new Set(answers)).toEqual(new Set([200, undefined]))
       expect(await outcome(tracker, run)).toEqual(RUNNING)
     }
-  })
+  }, 30_000)
 })
 
 describe('where one has the run locked', () => {

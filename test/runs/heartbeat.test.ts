@@ -359,7 +359,7 @@ describe('of ten thousand watched runs', () => {
       { status: 'failed', count: COUNT },
       { status: 'running', count: COUNT + 1 },
     ])
-  })
+  }, 30_000)
 })
 
 describe('a run that was given up for dead', () => {
