@@ -9,7 +9,20 @@ $$;
 --> statement-breakpoint
 DROP VIEW "public"."metrics";--> statement-breakpoint
 DROP FUNCTION admit_key(text, bytea, text[], boolean, uuid, uuid);--> statement-breakpoint
+DROP FUNCTION has_room(integer, uuid, uuid, integer);--> statement-breakpoint
 DROP FUNCTION refuse(text);--> statement-breakpoint
+DO $$
+begin
+  if exists (
+    select from pg_db_role_setting
+    where setdatabase = (select oid from pg_database where datname = current_database()) and setrole = 0
+      and 'statement_timeout=60s' = any (setconfig)
+  ) then
+    execute format('alter database %I reset statement_timeout', current_database());
+  end if;
+end
+$$;
+--> statement-breakpoint
 DROP FUNCTION log_points(integer, uuid, timestamptz, integer, text, integer, text[], integer[], integer[], integer[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], double precision[], bigint[], bigint[], double precision[], bigint[], bigint[], double precision[], bigint[], smallint[], integer[], integer[], integer[], integer[], integer[], text);--> statement-breakpoint
 DROP FUNCTION sign_of_life(integer, uuid);--> statement-breakpoint
 ALTER TABLE "series" DROP CONSTRAINT "series_run_name_rank_key";--> statement-breakpoint
@@ -52,6 +65,7 @@ ALTER TABLE "run_datasets" DROP COLUMN "workspace_id";--> statement-breakpoint
 ALTER TABLE "run_models" DROP COLUMN "workspace_id";--> statement-breakpoint
 ALTER TABLE "runs" DROP COLUMN "workspace_id";--> statement-breakpoint
 ALTER TABLE "series" DROP COLUMN "workspace_id";--> statement-breakpoint
+ALTER TABLE "experiments" DROP COLUMN "runs_counted";--> statement-breakpoint
 ALTER TABLE "runs" DROP COLUMN "heartbeat_timeout";--> statement-breakpoint
 ALTER TABLE "runs" DROP COLUMN "alive_at";--> statement-breakpoint
 ALTER TABLE "runs" DROP COLUMN "status_reason";--> statement-breakpoint

@@ -57,6 +57,7 @@ ALTER TABLE "run_datasets" ALTER COLUMN "workspace_id" DROP DEFAULT;--> statemen
 ALTER TABLE "run_models" ALTER COLUMN "workspace_id" DROP DEFAULT;--> statement-breakpoint
 ALTER TABLE "runs" ALTER COLUMN "workspace_id" DROP DEFAULT;--> statement-breakpoint
 ALTER TABLE "series" ALTER COLUMN "workspace_id" DROP DEFAULT;--> statement-breakpoint
+ALTER TABLE "experiments" ADD COLUMN "runs_counted" integer DEFAULT 0 NOT NULL;--> statement-breakpoint
 ALTER TABLE "runs" ADD COLUMN "heartbeat_timeout" integer;--> statement-breakpoint
 ALTER TABLE "runs" ADD COLUMN "alive_at" timestamp (3) with time zone;--> statement-breakpoint
 ALTER TABLE "runs" ADD COLUMN "status_reason" varchar(100);--> statement-breakpoint
@@ -430,6 +431,37 @@ LANGUAGE plpgsql
 AS $$
 begin
   raise check_violation using constraint = broken;
+end
+$$;
+--> statement-breakpoint
+-- Whether an experiment takes one more run, or has this one already; fails where it does not. Counts no further than it must.
+CREATE FUNCTION has_room(workspace integer, experiment uuid, run uuid, most integer) RETURNS boolean
+LANGUAGE plpgsql
+AS $$
+begin
+  return exists (select from runs where workspace_id = workspace and id = run)
+    or (
+      select count(*) from (
+        select from runs where workspace_id = workspace and experiment_id = experiment limit most
+      ) as counted
+    ) < most
+    or refuse('runs_limit');
+end
+$$;
+--> statement-breakpoint
+-- Statements that set no limit of their own are cancelled when whoever asked hangs up. Should that be lost on the way, this
+-- ends them. Whoever runs the database may have set another one, and whoever does not own it cannot set one.
+DO $$
+begin
+  if not exists (
+    select from pg_db_role_setting
+    where setdatabase = (select oid from pg_database where datname = current_database())
+      and array_to_string(setconfig, ' ') like '%statement_timeout=%'
+  ) then
+    execute format('alter database %I set statement_timeout = ''60s''', current_database());
+  end if;
+exception when insufficient_privilege then
+  raise notice 'The database keeps its statement_timeout: only its owner can set it';
 end
 $$;
 --> statement-breakpoint

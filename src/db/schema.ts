@@ -134,6 +134,8 @@ export const experiments = pgTable(
     tags: jsonb('tags').$type<Record<string, string>>().notNull().default({}),
     /** A URI, where the artifacts of its runs do not lie in our own store. */
     artifactLocation: text('artifact_location'),
+    /** How many runs it had when they were last counted: see `RunRepository.recount`. */
+    runsCounted: integer('runs_counted').notNull().default(0),
     /**
      * SHA-256 of what the creating request said. A second create with the same id must have said the same; when it
      * did not, the upsert sets this to null, which the NOT NULL refuses, and with it the whole transaction.

@@ -122,7 +122,10 @@ export const experimentRoutes = router()
 
       const work = new UnitOfWork(c.var.db)
       work.add(experiments.insert({ ...newExperiment, creationHash: hash }))
-      if (newRun) work.add(runs.insert({ ...newRun, creationHash: hash }))
+      if (newRun) {
+        for (const recount of runs.recount(id)) work.add(recount)
+        work.add(runs.insert({ ...newRun, creationHash: hash }))
+      }
       const created = work.add(experiments.find(id))
       const summaries = work.add(runs.summaries(id, { limit: RUNS_SHOWN }))
       await work.commit()

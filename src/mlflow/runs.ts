@@ -1,5 +1,6 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
+import type { Database, Statement } from '../db/database.ts'
 import { UnitOfWork } from '../db/unit-of-work.ts'
 import { TrackerError } from '../errors.ts'
 import { ExperimentRepository } from '../experiments/repository.ts'
@@ -85,7 +86,8 @@ export const runRoutes = new Hono<AppEnv>()
     }
     const name = body.run_name || tagged || randomName()
     checkLength('run_name', 250, name)
-    const insert = new RunRepository(c.var.db.scope).insert({
+    const runs = new RunRepository(c.var.db.scope)
+    const insert = runs.insert({
       id: newId(),
       experimentId: uuid,
       name,
@@ -98,7 +100,7 @@ export const runRoutes = new Hono<AppEnv>()
       tags: without(tags, RUN_NAME),
       creationHash: '',
     })
-    const row = await created(c, uuid, insert).catch((error: unknown) => {
+    const row = await created(c, uuid, insert, runs.recount(uuid)).catch((error: unknown) => {
       if (!(error instanceof TrackerError) || error.code !== 'not_found') throw error
       // What is wrong with the experiment is told only where there is one: it is in the trash.
       throw error.errors.length === 0 ? noExperiment(experiment) : mustBeActive(experiment)
@@ -225,14 +227,32 @@ export const runRoutes = new Hono<AppEnv>()
   })
 
 /** Creates a run; in the default experiment after seeing to it that this is there. */
-async function created(c: AppContext, experiment: string, insert: ReturnType<RunRepository['insert']>) {
+async function created(
+  c: AppContext,
+  experiment: string,
+  insert: ReturnType<RunRepository['insert']>,
+  recount: ReturnType<RunRepository['recount']>,
+) {
   const { db } = c.var
   const ensure = new ExperimentRepository(db.scope).ensureDefault()
-  const { rows } =
-    experiment === DEFAULT_EXPERIMENT ? (await db.batch([ensure, insert]))[1] : await db.single(insert)
+  const before = experiment === DEFAULT_EXPERIMENT ? [ensure, ...recount] : recount
+  const { rows } = before.length === 0 ? await db.single(insert) : await last(db, before, insert)
   const [row] = rows
   if (!row) throw new Error('A run that was created is not there')
   return row
+}
+
+/** What a statement gives that comes behind others in one transaction. */
+async function last<S extends Statement>(
+  db: Database,
+  before: Statement[],
+  statement: S,
+): Promise<S['_']['result']> {
+  const work = new UnitOfWork(db)
+  for (const each of before) work.add(each)
+  const staged = work.add(statement)
+  await work.commit()
+  return staged.result
 }
 
 /**

@@ -41,6 +41,9 @@ export interface ChangedParam {
   old: string
 }
 
+/** How often the runs of an experiment are counted while it grows to its limit. */
+const RECOUNTS = 100
+
 /** Runs are not the native API's to show while they are in the trash. */
 const shown = isNull(runs.deletedAt)
 
@@ -58,12 +61,14 @@ export class RunRepository {
 
   /**
    * Creates a run; on an id that is there, as `ExperimentRepository.insert`. An experiment that does not exist violates
-   * a foreign key; one in the trash makes the id null, which its column refuses. Gives the run.
+   * a foreign key; one in the trash makes the id null, which its column refuses; one that may have as many runs as it
+   * was counted to have is counted again. Gives the run.
    */
   insert(run: NewRun) {
     const parent = run.parentMayLack
       ? sql`(select id from runs where ${this.#is(run.parentRunId)})`
       : sql`${run.parentRunId}::uuid`
+    const most = this.#scope.limits.MAX_RUNS_PER_EXPERIMENT
     return this.#db.execute<ListedRun & Record<string, unknown>>(sql`
       insert into runs (
         workspace_id, id, experiment_id, parent_run_id, name, seed, started_at, user_id, artifact_uri, params, tags, creation_hash,
@@ -79,12 +84,34 @@ export class RunRepository {
       cross join (select ${this.#scope.workspace} as id) as workspace
       -- Whoever is about to put it into the trash waits for us, or we for him.
       left join (
-        select id, deleted_at, artifact_location from experiments
+        select id, deleted_at, artifact_location, runs_counted from experiments
         where workspace_id = ${this.#scope.workspace} and id = ${run.experimentId}::uuid for share
       ) as experiments on experiments.id = experiment.id
+      where case when coalesce(experiments.runs_counted, 0) < ${most}::int then true
+        else has_room(workspace.id, experiment.id, ${run.id}::uuid, ${most}::int) end
       on conflict (workspace_id, id) do update set
         creation_hash = case when runs.creation_hash = excluded.creation_hash then excluded.creation_hash end
       returning ${LISTED}`)
+  }
+
+  /**
+   * Counts, before a run is created, the runs of its experiment: once in so many times that an experiment outgrows its
+   * limit by one in a hundred before that is noticed, and each time where a hundred are the limit or more. Counting
+   * them always would make creating the last of 100,000 several times as slow (docs/limits.md has the figures).
+   */
+  recount(experimentId: string) {
+    const most = this.#scope.limits.MAX_RUNS_PER_EXPERIMENT
+    if (Math.random() * most > RECOUNTS) return []
+    const experiment = sql`workspace_id = ${this.#scope.workspace} and id = ${experimentId}::uuid`
+    return [
+      // Alone first: whoever had to wait within the next one would count what was there before.
+      this.#db.execute(sql`select from experiments where ${experiment} for no key update`),
+      this.#db.execute(sql`
+        update experiments set runs_counted = (
+          select count(*) from (select from runs where ${this.#of(experimentId)} limit ${most}::int) as counted
+        )
+        where ${experiment}`),
+    ]
   }
 
   find(id: string) {

@@ -2,7 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi'
 import { removeLater } from '../artifacts/removal.ts'
 import { ArtifactRepository } from '../artifacts/repository.ts'
 import { UnitOfWork } from '../db/unit-of-work.ts'
-import { notFound, TrackerError } from '../errors.ts'
+import { invalid, notFound, TrackerError } from '../errors.ts'
 import { ExperimentRepository } from '../experiments/repository.ts'
 import { jsonRequest } from '../http/body.ts'
 import { router } from '../http/context.ts'
@@ -31,6 +31,9 @@ import {
   SERIES_SHOWN,
   tooManyNamed,
 } from './wire.ts'
+
+/** Of an order. */
+const MAX_CLAUSES = 10
 
 const tags = ['runs']
 const params = z.object({ id: pathId('Run') })
@@ -67,6 +70,7 @@ export const runRoutes = router()
       const hash = await creationHash(newRun)
 
       const work = new UnitOfWork(c.var.db)
+      for (const recount of runs.recount(experimentId)) work.add(recount)
       work.add(runs.insert({ ...newRun, creationHash: hash }))
       const created = work.add(runs.find(id))
       const summaries = work.add(metrics.summaries(id, { limit: SERIES_SHOWN }))
@@ -93,7 +97,7 @@ export const runRoutes = router()
         query: z.object({
           status: runStatus.optional(),
           filter: z.string().optional().openapi({ example: 'metrics.loss < 0.5' }),
-          order_by: several('Clauses such as `metrics.loss DESC`, the most important first.', 10, {
+          order_by: several('Clauses such as `metrics.loss DESC`, the most important first.', MAX_CLAUSES, {
             type: 'string',
           }).optional(),
           limit: limit(100, 1_000),
@@ -115,6 +119,10 @@ export const runRoutes = router()
         limit,
         cursor,
       } = c.req.valid('query')
+      if (orderTexts.length > MAX_CLAUSES) {
+        const message = `has ${orderTexts.length} clauses; at most ${MAX_CLAUSES}`
+        throw invalid([{ path: 'order_by', message }])
+      }
       const experiments = new ExperimentRepository(c.var.db.scope)
       const [[experiment], { rows }] = await c.var.db.batch([
         experiments.exists(id),

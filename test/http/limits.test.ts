@@ -90,6 +90,37 @@ describe('more than a limit', () => {
     expect((await small.get<unknown[]>(`/runs/${run}/metrics`)).body).toHaveLength(2)
   })
 
+  it('of runs an experiment is told in both doors; what is there may be sent again, and be deleted', async () => {
+    const small = withLimits({ MAX_RUNS_PER_EXPERIMENT: '2' })
+    const { body } = await small.post<Experiment>('/experiments', { name: 'x', owner: 'y', run: {} })
+    const path = `/experiments/${body.id}/runs`
+    const id = crypto.randomUUID()
+    expect((await small.post(path, { id, seed: 1 })).status).toBe(201)
+    const detail = 'The experiment would have more than 2 runs, the most it may have'
+    const { status, body: problem } = await small.post<Problem>(path, { seed: 2 })
+    expect([status, problem.detail]).toEqual([413, detail])
+    const foreign = await mlflow(small).post('/runs/create', { experiment_id: body.id.replaceAll('-', '') })
+    expect([foreign.status, foreign.body]).toEqual([
+      400,
+      { error_code: 'INVALID_PARAMETER_VALUE', message: detail },
+    ])
+    expect((await small.post(path, { id, seed: 1 })).status).toBe(201)
+    expect((await small.post(path, { id, seed: 2 })).status).toBe(409)
+    expect((await small.get<unknown[]>(path)).body).toHaveLength(2)
+    await small.delete(`/runs/${id}`)
+    expect((await small.post(path, {})).status).toBe(201)
+    expect((await small.post(path, {})).status).toBe(413)
+  })
+
+  it('of runs an experiment is kept by many who create at a time', async () => {
+    const small = withLimits({ MAX_RUNS_PER_EXPERIMENT: '5' })
+    const { body } = await small.post<Experiment>('/experiments', { name: 'x', owner: 'y' })
+    const path = `/experiments/${body.id}/runs`
+    const created = await Promise.all(Array.from({ length: 12 }, () => small.post(path, {})))
+    const ended = created.map(({ status }) => status).sort()
+    expect(ended).toEqual([...Array(5).fill(201), ...Array(7).fill(413)])
+  })
+
   it.each([
     [
       'length',
@@ -116,6 +147,24 @@ describe('more than a limit', () => {
     expect(foreign.body.message).toMatch(fault)
     const { status: fits } = await tracker.get(`/experiments/${experiment.id}/runs?${query}`)
     expect(fits).toBe(200)
+  })
+
+  it('of clauses of an order is told with both figures in both doors', async () => {
+    const { body: experiment } = await tracker.post<Experiment>('/experiments', { name: 'x', owner: 'y' })
+    const path = (clauses: number) =>
+      `/experiments/${experiment.id}/runs?${Array.from({ length: clauses }, (_, i) => `order_by=metrics.a${i}`).join('&')}`
+    const { status, body } = await tracker.get<Problem>(path(11))
+    expect([status, body.errors]).toEqual([
+      422,
+      [{ path: 'order_by', message: 'has 11 clauses; at most 10' }],
+    ])
+    expect((await tracker.get(path(10))).status).toBe(200)
+    const order_by = Array(21).fill('metrics.a')
+    const foreign = await mlflow(tracker).post('/runs/search', { experiment_ids: ['0'], order_by })
+    expect([foreign.status, foreign.body.message]).toEqual([
+      400,
+      'order_by has 21 clauses; at most 20 are possible',
+    ])
   })
 
   it('of a filter is told in few words, however long it is', async () => {

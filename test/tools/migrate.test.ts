@@ -67,6 +67,21 @@ const schemaOf = (url: string) =>
   )
 
 describe('migrations', () => {
+  it('give the database a time after which a statement ends, unless it has one, and take it back', async () => {
+    const url = await emptyDatabase()
+    const timeout = async () => (await query(url, 'show statement_timeout'))[0]?.statement_timeout
+    await migrate(url)
+    expect(await timeout()).toBe('1min')
+    await rollback(url)
+    expect(await timeout()).toBe('0')
+    const own = new URL(url).pathname.slice(1)
+    await query(url, `alter database ${own} set statement_timeout = '5s'`)
+    await migrate(url)
+    expect(await timeout()).toBe('5s')
+    await rollback(url)
+    expect(await timeout()).toBe('5s')
+  })
+
   it('go up, down to nothing and up again to the same schema', async () => {
     const url = await emptyDatabase()
     const empty = await schemaOf(url)

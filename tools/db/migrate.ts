@@ -105,6 +105,8 @@ async function locked<T>(databaseUrl: string, work: (client: pg.Client) => Promi
     await client.query('begin')
     await client.query('select pg_advisory_xact_lock($1)', [LOCK])
     await client.query('set local client_min_messages = warning')
+    // The database may have a limit, which is for those who ask and not for us.
+    await client.query('set local statement_timeout = 0')
     await client.query('create schema if not exists drizzle')
     await client.query(
       'create table if not exists drizzle.__drizzle_migrations (id serial primary key, hash text not null, created_at bigint)',
