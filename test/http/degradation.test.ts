@@ -15,7 +15,7 @@ beforeAll(async () => {
 
 const withLimits = (variables: Record<string, string>) => trackerOn({ ...tracker.env, ...variables })
 
-const SECRET = 'a-secret-that-nobody-guesses'
+const SECRET = 'a-secret-of-twenty-characters'
 /** The tracker, for who has a key. */
 const keyed = (variables: object = {}) =>
   trackerOn({

@@ -233,7 +233,7 @@ describe('an artifact that is larger than one may be', () => {
 })
 
 describe('a rate limit', () => {
-  const SECRET = 'a-secret-that-nobody-guesses'
+  const SECRET = 'a-secret-of-twenty-characters'
   const keyed = (variables: object = {}) =>
     trackerOn({
       ...Object.fromEntries(Object.entries(tracker.env).filter(([name]) => name !== 'ACCESS')),

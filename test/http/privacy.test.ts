@@ -1,13 +1,13 @@
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { NEEDS } from '../../src/keys/scopes.ts'
-import { bearing, closed, makeKey } from '../support/closed.ts'
+import { bearer, makeKey, newClosedTracker } from '../support/keys.ts'
 import { leaks } from '../support/privacy.ts'
-import { newTracker, type Problem, type Tracker } from '../support/tracker.ts'
+import type { Problem, Tracker } from '../support/tracker.ts'
 
 let tracker: Tracker
 let key: string
 beforeAll(async () => {
-  tracker = closed(await newTracker())
+  tracker = await newClosedTracker()
   key = (await makeKey(tracker, { scope: 'admin' })).key
 })
 afterEach(() => {
@@ -52,12 +52,12 @@ describe('the log', () => {
   })
 
   it('says of a failure where it came up and what Postgres calls it, and no more', async () => {
-    const broken = closed(await newTracker())
+    const broken = await newClosedTracker()
     const { key } = await makeKey(broken, { scope: 'write' })
     await broken.sql.query('alter table experiments rename column owner to possessor')
     const lines = logged()
     const sent = { name: CANARY, owner: CANARY }
-    const { status, body } = await broken.post<Problem>('/experiments', sent, bearing(key))
+    const { status, body } = await broken.post<Problem>('/experiments', sent, bearer(key))
     expect([status, body.detail]).toEqual([
       500,
       'Something went wrong here; the request id finds it in the log',

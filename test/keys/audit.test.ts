@@ -1,10 +1,11 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { hexId } from '../../src/ids.ts'
+import { bearer, type MadeKey, makeKey, makeWorkspace, newClosedTracker } from '../support/keys.ts'
 import { LoggedModels } from '../support/logged-models.ts'
 import { MlflowClient } from '../support/mlflow.ts'
 import { Registry } from '../support/registry.ts'
 import { newRun, UNKNOWN } from '../support/runs.ts'
-import { allPages, newTracker, type Tracker, trackerOn } from '../support/tracker.ts'
+import { allPages, newTracker, type Tracker } from '../support/tracker.ts'
 import type { Experiment } from '../support/wire.ts'
 
 interface Entry {
@@ -97,33 +98,21 @@ describe('the audit', () => {
   })
 
   it('says who made and revoked keys and workspaces, and is read by admins of the workspace alone', async () => {
-    const BOOTSTRAP_SECRET = 'a-secret-of-twenty-characters'
-    const { ACCESS: _, ...env } = tracker.env
-    const closed = trackerOn({ ...env, BOOTSTRAP_SECRET })
-    const as = (secret: string) => ({ Authorization: `Bearer ${secret}` })
-    const make = async (secret: string, scope: string, query = '') => {
-      const made = await closed.post<{ id: string; key: string }>(
-        `/keys${query}`,
-        { name: 'x', scope },
-        as(secret),
-      )
-      expect(made.status).toBe(201)
-      return made.body
-    }
-    await closed.post('/workspaces', { name: 'audited' }, as(BOOTSTRAP_SECRET))
-    const admin = await make(BOOTSTRAP_SECRET, 'admin', '?workspace=audited')
-    const writer = await make(admin.key, 'write')
-    const revoke = () => closed.send('DELETE', `/keys/${writer.id}`, undefined, as(admin.key))
+    const closed = await newClosedTracker()
+    await makeWorkspace(closed, 'audited')
+    const admin = await makeKey(closed, { scope: 'admin' }, 'audited')
+    const made = await closed.post<MadeKey>('/keys', { name: 'x', scope: 'write' }, bearer(admin.key))
+    const revoke = () => closed.send('DELETE', `/keys/${made.body.id}`, undefined, bearer(admin.key))
     await Promise.all([revoke(), revoke()])
-    const { body } = await closed.get<Entry[]>('/audit', as(admin.key))
+    const { body } = await closed.get<Entry[]>('/audit', bearer(admin.key))
     expect(body.reverse().map(({ actor, action, subject }) => [actor, action, subject])).toEqual([
       ['bootstrap', 'workspace.made', 'audited'],
       ['bootstrap', 'key.made', admin.id],
-      [admin.id, 'key.made', writer.id],
-      [admin.id, 'key.revoked', writer.id],
+      [admin.id, 'key.made', made.body.id],
+      [admin.id, 'key.revoked', made.body.id],
     ])
     expect(body.every(({ at }) => Math.abs(Date.parse(at) - Date.now()) < 600_000)).toBe(true)
-    const other = await make(BOOTSTRAP_SECRET, 'write')
-    expect((await closed.get('/audit', as(other.key))).status).toBe(403)
+    const other = await makeKey(closed, { scope: 'write' })
+    expect((await closed.get('/audit', bearer(other.key))).status).toBe(403)
   })
 })

@@ -1,14 +1,14 @@
 import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { forget } from '../../src/keys/grants.ts'
-import { bearing, closed, type Made, makeKey } from '../support/closed.ts'
+import { bearer, type MadeKey, makeKey, newClosedTracker, SECRET } from '../support/keys.ts'
 import { newTracker, roundTrips, type Tracker } from '../support/tracker.ts'
 
 const ARTIFACTS = '/api/2.0/mlflow-artifacts'
 
 let tracker: Tracker
-let writer: Made
+let writer: MadeKey
 beforeAll(async () => {
-  tracker = closed(await newTracker())
+  tracker = await newClosedTracker()
   writer = await makeKey(tracker, { scope: 'write' })
 })
 
@@ -18,7 +18,7 @@ async function partUrl(key = writer.key, folder = crypto.randomUUID()) {
   const created = await tracker.post<{ upload_id: string; credentials: { url: string }[] }>(
     `${ARTIFACTS}/mpu/create/${folder}`,
     { path, num_parts: 2 },
-    bearing(key),
+    bearer(key),
   )
   const url = new URL(created.body.credentials[0]?.url ?? '')
   return { url, folder, id: created.body.upload_id }
@@ -47,12 +47,12 @@ describe('a signed URL', () => {
     const complete = await tracker.post(
       `${ARTIFACTS}/mpu/complete/${folder}`,
       { path: 'café ~x.bin', upload_id: id, parts: [{ part_number: 1, etag: put.headers.get('ETag') }] },
-      bearing(writer.key),
+      bearer(writer.key),
     )
     expect(complete.status).toBe(200)
     const presigned = await tracker.get<{ url: string }>(
       `${ARTIFACTS}/presigned/${folder}/${encodeURIComponent('café ~x.bin')}`,
-      bearing(writer.key),
+      bearer(writer.key),
     )
     const download = new URL(presigned.body.url)
     expect([(await call('GET', download)).text, (await call('HEAD', download)).status]).toEqual([
@@ -97,7 +97,7 @@ describe('a signed URL', () => {
     expect((await call('PUT', url, bytes)).status).toBe(403)
     vi.useRealTimers()
     expect((await call('PUT', url, bytes)).status).toBe(200)
-    await tracker.send('DELETE', `/keys/${key.id}`, undefined, bearing('a-secret-of-twenty-characters'))
+    await tracker.send('DELETE', `/keys/${key.id}`, undefined, bearer(SECRET))
     expect((await call('PUT', url, bytes)).status).toBe(401)
   })
 
