@@ -13,7 +13,7 @@ export default defineConfig({
         test: {
           name: 'worker',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/{tools,system,contract,clients,browser,faults}/**'],
+          exclude: ['test/{tools,system,contract,clients,browser,faults,hostile}/**'],
           globalSetup: 'test/support/global-setup.ts',
           setupFiles: 'test/support/watch-logs.ts',
         },
@@ -28,7 +28,7 @@ export default defineConfig({
         },
       },
       // Whole processes, as a person starts them; slow.
-      ...['system', 'contract', 'clients', 'browser', 'faults'].map((name) => ({
+      ...['system', 'contract', 'clients', 'browser', 'faults', 'hostile'].map((name) => ({
         test: {
           name,
           include: [`test/${name}/**/*.test.ts`],

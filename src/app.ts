@@ -4,6 +4,7 @@ import { chartRoutes } from './charts/routes.ts'
 import { TrackerError } from './errors.ts'
 import { experimentRoutes } from './experiments/routes.ts'
 import { healthRoutes } from './health/routes.ts'
+import { validAddress } from './http/address.ts'
 import { router } from './http/context.ts'
 import { browserHeaders } from './http/headers.ts'
 import { checkHost } from './http/host.ts'
@@ -25,6 +26,7 @@ base.onError((thrown, c) => (isMlflows(c.req.path) ? onMlflowError : onError)(th
 base.notFound((c) => onError(new TrackerError('not_found', `There is nothing at ${c.req.path}`), c))
 base.use(requestId())
 base.use(requestLog)
+base.use(validAddress)
 base.use(browserHeaders)
 base.use(checkHost)
 base.use(allowOrigins)

@@ -57,13 +57,19 @@ export const notFound = (
 /** How many findings are told; the rest are only counted, so that an answer cannot outgrow its request. */
 export const MAX_FINDINGS = 100
 
+/** Names of fields are the client's, and so are as long as he likes. */
+const MAX_TOLD = 1_000
+const cut = (text: string) => (text.length > MAX_TOLD ? `${text.slice(0, MAX_TOLD)}…` : text)
+
 /**
  * Input that was read but cannot be accepted: one sentence, and the findings with their paths.
  *
  * @param total how many there are, where not all of them were kept
  */
 export function invalid(findings: Finding[], total = findings.length): TrackerError {
-  const told = findings.slice(0, MAX_FINDINGS)
+  const told = findings
+    .slice(0, MAX_FINDINGS)
+    .map(({ path, message }) => ({ path: cut(path), message: cut(message) }))
   if (total > told.length) told.push({ path: '', message: `and ${total - told.length} more` })
   return new TrackerError('invalid', 'The request is not valid; errors says what and where', told)
 }

@@ -37,9 +37,7 @@ export const decodedBody = async (request: Request, maxBytes: number): Promise<s
   const length = plainLength(request)
   if (length !== undefined && length > maxBytes)
     throw new TrackerError('too_large', `The body has ${length} bytes; at most ${maxBytes} are taken`)
-  return decodeUtf8(
-    await (length === undefined ? readLimited(inflated(request), maxBytes) : readWhole(request)),
-  )
+  return decodeUtf8(await (length === undefined ? readLimited(plain(request), maxBytes) : readWhole(request)))
 }
 
 /** Parses a JSON body. */
@@ -63,7 +61,8 @@ export const jsonRequest = createMiddleware<AppEnv>(async (c, next) => {
   await next()
 })
 
-function inflated(request: Request): ReadableStream<Uint8Array> {
+/** The bytes of a body, inflated where they are gzipped. */
+function plain(request: Request): AsyncIterable<Uint8Array> {
   const encoding = request.headers.get('Content-Encoding') ?? 'identity'
   const body = request.body ?? new ReadableStream({ start: (controller) => controller.close() })
   switch (encoding.trim().toLowerCase()) {
@@ -71,9 +70,55 @@ function inflated(request: Request): ReadableStream<Uint8Array> {
       return body
     case 'gzip':
     case 'x-gzip':
-      return body.pipeThrough(new DecompressionStream('gzip'))
+      return inflated(body)
     default:
       throw new TrackerError('unsupported_media_type', 'Content-Encoding must be gzip or left out')
+  }
+}
+
+/** So many bytes of gzip are inflated at a time: at most 16 MiB come of them. */
+const FED = 16 * 1024
+
+/**
+ * Inflates bytes as they are taken. A DecompressionStream inflates whatever it is given, at once and into memory, whether
+ * it is read or not: of 2 MB that are piped into it come 2 GB. So it is given little, and more when nothing is left in it.
+ */
+async function* inflated(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const { readable, writable } = new DecompressionStream('gzip')
+  const writer = writable.getWriter()
+  const reader = readable.getReader()
+  const read = () => {
+    const result = reader.read()
+    // What is wrong is thrown where it is awaited, or by a write before.
+    result.catch(() => {})
+    return result
+  }
+  let next = read()
+  let fed = 0
+  try {
+    for await (const piece of body) {
+      for (let at = 0; at < piece.byteLength; at += FED) {
+        const some = piece.subarray(at, at + FED)
+        await writer.write(some)
+        fed += some.byteLength
+        if (fed < FED) continue
+        fed = 0
+        for (;;) {
+          const result = await Promise.race([next, scheduler.wait(0)])
+          if (!result?.value) break
+          yield result.value
+          next = read()
+        }
+      }
+    }
+    // Ends when all is read.
+    writer.close().catch(() => {})
+    for (let result = await next; result.value; result = await next) {
+      yield result.value
+      next = read()
+    }
+  } finally {
+    reader.cancel().catch(() => {})
   }
 }
 
@@ -96,7 +141,7 @@ async function readWhole(request: Request): Promise<Uint8Array> {
 const unreadable = () =>
   new TrackerError('bad_request', 'The body cannot be read: it is cut short, or it is not gzip')
 
-async function readLimited(stream: ReadableStream<Uint8Array>, maxBytes: number): Promise<Uint8Array> {
+async function readLimited(stream: AsyncIterable<Uint8Array>, maxBytes: number): Promise<Uint8Array> {
   const pieces: Uint8Array[] = []
   let size = 0
   try {

@@ -263,13 +263,16 @@ class Reader {
     for (const [name, field] of Object.entries(row)) {
       if (name === 'step' || name === 'timestamp' || name === 'rank') continue
       const at = () => `${path}[${JSON.stringify(name)}]`
-      const series = this.#series(name, rank, at)
       if (typeof field !== 'number' && !isSpecial(field)) {
+        const fault = nameFault(name)
+        if (fault !== undefined) this.fault(at(), fault)
         if (this.#ignored.size < MAX_IGNORED) this.#ignored.add(name)
         continue
       }
+      // Counted before a series is made for it: a row may have 500,000 fields.
       this.#pointCount += 1
       if (this.#pointCount > this.#maxPoints) continue
+      const series = this.#series(name, rank, at)
       const value = readValue(field) ?? this.fault(at(), valueFault(field))
       if (series !== undefined && step !== undefined && value !== undefined && time !== undefined) {
         this.#push(series, step, value, time)

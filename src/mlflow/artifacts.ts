@@ -39,8 +39,11 @@ const proxied = new Hono<AppEnv>()
   .delete('/artifacts/*', async (c) => {
     const key = safePath(pathBehind(c, '/artifacts/'))
     if (key === '') throw invalidParameter('Invalid path: name what is to be deleted')
-    await c.var.db.single(new AuditRepository(c.var.db.scope).artifactDeleted(key))
-    await (await ownStore(c)).deleteAll(key)
+    const store = await ownStore(c)
+    if ((await store.head(key)) || (await store.isFolder(key))) {
+      await c.var.db.single(new AuditRepository(c.var.db.scope).artifactDeleted(key))
+      await store.deleteAll(key)
+    }
     return c.json({})
   })
   .route('/', multipartRoutes)

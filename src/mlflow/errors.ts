@@ -8,6 +8,8 @@ import { FilterError } from '../search/filter.ts'
 const STATUS = {
   BAD_REQUEST: 400,
   INVALID_PARAMETER_VALUE: 400,
+  // In MLflow it is 500, after which its client tries again and again.
+  INVALID_STATE: 400,
   UNAUTHENTICATED: 401,
   PERMISSION_DENIED: 403,
   RESOURCE_ALREADY_EXISTS: 400,
@@ -17,7 +19,6 @@ const STATUS = {
   MISDIRECTED_REQUEST: 421,
   REQUEST_LIMIT_EXCEEDED: 429,
   INTERNAL_ERROR: 500,
-  INVALID_STATE: 500,
   NOT_IMPLEMENTED: 501,
   TEMPORARILY_UNAVAILABLE: 503,
 } as const satisfies Record<string, ContentfulStatusCode>
@@ -56,11 +57,15 @@ export const invalidParameter = (message: string) => new MlflowError('INVALID_PA
 export const doesNotExist = (message: string) => new MlflowError('RESOURCE_DOES_NOT_EXIST', message)
 export const alreadyExists = (message: string) => new MlflowError('RESOURCE_ALREADY_EXISTS', message)
 
+/** Messages repeat what was sent: so much of it, in UTF-16 units. */
+const MAX_MESSAGE = 10_000
+
 export const onMlflowError: ErrorHandler = (thrown, c) => {
   const { code, message } = thrown instanceof MlflowError ? thrown : fromTracker(asTrackerError(thrown, c))
+  const told = message.length > MAX_MESSAGE ? `${message.slice(0, MAX_MESSAGE)}…` : message
   const status = STATUS[code]
   adviseOn(status, c)
-  return c.json({ error_code: code, message }, status)
+  return c.json({ error_code: code, message: told }, status)
 }
 
 function fromTracker(error: TrackerError): MlflowError {

@@ -1,5 +1,5 @@
 /**
- * Reads a request of this API: a JSON object in the body, or the query of a GET. Protobuf's JSON decides what is
+ * Reads a request of this API: a JSON object in the body, or the query of a GET or HEAD. Protobuf's JSON decides what is
  * accepted, as in MLflow: int64 as numbers or strings, null as if it was left out, unknown fields ignored.
  */
 import { z } from 'zod'
@@ -8,7 +8,7 @@ import type { AppContext } from '../http/context.ts'
 import { isInt64 } from '../http/schemas.ts'
 import { type Step, toStep } from '../metrics/columns.ts'
 import { invalidParameter, MlflowError } from './errors.ts'
-import { pythonJson } from './wire.ts'
+import { shown, tooDeep } from './validation.ts'
 
 /** Text that may be left out: then it is undefined. */
 export const text = z
@@ -82,7 +82,7 @@ export async function message<S extends z.ZodType>(
     throw invalidParameter(`Missing value for required parameter '${name}'.${HINT}`)
   }
   throw invalidParameter(
-    `Invalid value ${pythonJson(value)} for parameter '${name}' supplied:  Hint: Value was of type '${pythonType(value)}'.${HINT}`,
+    `Invalid value ${shown(value)} for parameter '${name}' supplied:  Hint: Value was of type '${pythonType(value)}'.${HINT}`,
   )
 }
 
@@ -115,22 +115,46 @@ async function body(c: AppContext): Promise<Record<string, unknown>> {
   return Object.fromEntries(Object.entries(object))
 }
 
-/** Strings, so that what is looked for in between is in none of them, and the words that Python writes as numbers. */
-const STRINGS_AND_WORDS = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\b(?:NaN|Infinity)\b/g
+const WORDS = /-?\b(?:NaN|Infinity)\b/g
 
 /** Parses JSON; whole numbers beyond 2^53 become their text, and the bare NaN and Infinity of Python's `json` are read. */
 function parse(text: string): unknown {
   try {
-    const strict = /\b(?:NaN|Infinity)\b/.test(text)
-      ? text.replace(STRINGS_AND_WORDS, (found) => (found.startsWith('"') ? found : `"\\u0000${found}"`))
-      : text
+    const strict = /\b(?:NaN|Infinity)\b/.test(text) ? withoutWords(text) : text
     return strict !== text || /\d{16}/.test(text) ? JSON.parse(strict, exactly) : JSON.parse(text)
   } catch (error) {
+    if (error instanceof RangeError) throw tooDeep()
     throw new MlflowError(
       'BAD_REQUEST',
       `The body is not JSON: ${error instanceof Error ? error.message : error}`,
     )
   }
+}
+
+/**
+ * The words that Python writes as numbers as strings that `exactly` reads, but for those within strings. By hand: a
+ * pattern that finds strings goes through the rest of the text once for every quote when the last string does not end.
+ */
+function withoutWords(text: string): string {
+  let strict = ''
+  for (let at = 0; at < text.length; ) {
+    const opening = text.indexOf('"', at)
+    const start = opening < 0 ? text.length : opening
+    const end = endOfString(text, start)
+    strict += text.slice(at, start).replace(WORDS, (word) => `"\\u0000${word}"`) + text.slice(start, end)
+    at = end
+  }
+  return strict
+}
+
+/** Where the string ends whose opening quote is at `start`: behind its closing one, or with the text. */
+function endOfString(text: string, start: number): number {
+  for (let i = start + 1; i < text.length; i++) {
+    const character = text[i]
+    if (character === '\\') i += 1
+    else if (character === '"') return i + 1
+  }
+  return text.length
 }
 
 /** Reviver of `JSON.parse`, of which TypeScript does not know the third argument yet. */

@@ -129,7 +129,8 @@ export const metricRoutes = new Hono<AppEnv>()
       )
     }
     if (key === undefined) throw invalidParameter('GetMetricHistoryBulk request must specify a metric_key.')
-    const limit = Math.min(Number(c.req.query('max_results') ?? MAX_BULK) || MAX_BULK, MAX_BULK)
+    const asked = Math.trunc(Number(c.req.query('max_results') ?? MAX_BULK))
+    const limit = Math.min(asked || MAX_BULK, MAX_BULK)
     const uuids = uuidsOf(runs).sort()
     const metrics = new MetricRepository(c.var.db.scope)
     // Two trips: which of the runs fill the answer decides how much may be read of each.

@@ -1,5 +1,6 @@
 /** URIs as MLflow's server takes them apart, which is as Python does it. */
 import { decodedOnce } from '../artifacts/path.ts'
+import { invalidParameter } from './errors.ts'
 
 export interface Uri {
   /** In lower case; empty for a path. */
@@ -28,12 +29,20 @@ export const hostOf = (authority: string) =>
 /** The parts of a path that are not empty. */
 export const partsOf = (path: string) => path.split('/').filter((part) => part !== '')
 
-/** The text with nothing left to decode. */
+/** How often a text is decoded at most, as in `src/artifacts/path.ts`: each time costs as much as the text is long. */
+const MAX_DECODINGS = 10
+
+/**
+ * The text with nothing left to decode.
+ *
+ * @throws MlflowError when there is no end to it
+ */
 export function decodedWhole(text: string): string {
   let decoded = text
-  for (;;) {
+  for (let i = 0; i < MAX_DECODINGS; i++) {
     const next = decodedOnce(decoded)
     if (next === decoded) return decoded
     decoded = next
   }
+  throw invalidParameter(`A URI must not be percent-encoded more than ${MAX_DECODINGS - 1} times`)
 }

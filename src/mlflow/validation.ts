@@ -42,7 +42,29 @@ export function checkName(name: string, path: string) {
 }
 
 export const invalidValue = (path: string, value: unknown, why: string) =>
-  invalidParameter(`Invalid value ${pythonJson(value)} for parameter '${path}' supplied: ${why}`)
+  invalidParameter(`Invalid value ${shown(value)} for parameter '${path}' supplied: ${why}`)
+
+/** How much of a value is told back: in ASCII it is up to six times as long as it came. */
+const MAX_SHOWN = 1_000
+
+/**
+ * A value as it is told back in what is wrong with it.
+ *
+ * @throws MlflowError when it is nested so deeply that it cannot be
+ */
+export function shown(value: unknown): string {
+  if (typeof value === 'string') return cut(pythonJson(value.slice(0, MAX_SHOWN + 1)))
+  try {
+    return cut(pythonJson(value))
+  } catch (error) {
+    if (error instanceof RangeError) throw tooDeep()
+    throw error
+  }
+}
+
+const cut = (text: string) => (text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text)
+
+export const tooDeep = () => invalidParameter('The body is nested too deeply')
 
 /** The value that is kept of a param. */
 export function checkParam(key: string, value: string, path: string): string {

@@ -84,7 +84,7 @@ export const DIFFERENCES: Difference[] = [
     why: 'Where MLflow breaks with 500 on what a client sent, Edgerun says what was wrong with it.',
     at: [[/./, /./]],
     mlflow: /"<500>"|"status":500/,
-    edgerun: /"error_code":"(INVALID_PARAMETER_VALUE|BAD_REQUEST|RESOURCE_DOES_NOT_EXIST)"/,
+    edgerun: /"error_code":"(INVALID_PARAMETER_VALUE|BAD_REQUEST|RESOURCE_DOES_NOT_EXIST)"|INVALID_STATE: /,
   },
   {
     name: 'requests that are read in part',

@@ -62,6 +62,7 @@ it('is asked of all that logs, and of nothing else', () => {
     [
       'POST /experiments/:id/runs',
       'PATCH /runs/:id',
+      'POST /runs/:id/heartbeat',
       'POST /runs/:id/metrics',
       ...['/api', '/ajax-api'].flatMap((door) =>
         mlflows.map((name) => `POST ${door}/2.0/mlflow/runs/${name}`),

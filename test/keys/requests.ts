@@ -82,6 +82,7 @@ const NATIVE: Record<string, (f: Fixture) => Example> = {
   'GET /experiments/:id/runs': NONE,
   'GET /runs/:id': NONE,
   'PATCH /runs/:id': () => ({ body: { tags: { colour: 'blue' } } }),
+  'POST /runs/:id/heartbeat': NONE,
   'DELETE /runs/:id': NONE,
 
   'POST /runs/:id/metrics': () => ({ body: { metrics: [{ name: 'loss', step: 2, value: 1 }] } }),

@@ -78,7 +78,11 @@ describe('a session', () => {
     const { key } = await makeKey(tracker, { scope: 'read' })
     const cookie = cookieOf(await open(key))
     expect(await statusWith(cookie)).toBe(200)
-    const ended = await tracker.send('DELETE', '/session', undefined, cookie)
+    expect((await tracker.send('DELETE', '/session', undefined, cookie)).status).toBe(403)
+    const ended = await tracker.send('DELETE', '/session', undefined, {
+      ...cookie,
+      Origin: 'https://edgerun.test',
+    })
     expect([ended.status, ended.headers.get('Set-Cookie')]).toEqual([
       204,
       expect.stringMatching(/^__Host-edgerun=; Max-Age=0; Path=\/;.*Secure/),
