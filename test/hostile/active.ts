@@ -111,7 +111,7 @@ export function active(at: AtStage): void {
             expect(headers).not.toHaveProperty('service-worker-allowed')
             if (ACTIVE.test(headers['content-type'] ?? 'text/html')) {
               // Shown all the same, it would belong to no origin and run nothing.
-              expect(headers['content-security-policy']).toMatch(/^sandbox(;|$)/)
+              expect(headers['content-security-policy']).toMatch(/^default-src 'none';.*; sandbox$/)
             }
           })
         }
