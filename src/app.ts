@@ -54,8 +54,24 @@ export const app = base
   .route('/', metricRoutes)
   .route('/', chartRoutes)
 
+const SCHEMES = {
+  bearer: { type: 'http', scheme: 'bearer', description: 'An API key.' },
+  basic: { type: 'http', scheme: 'basic', description: 'Any user, and an API key as password.' },
+  session: {
+    type: 'apiKey',
+    in: 'cookie',
+    name: '__Host-edgerun',
+    description: 'What `POST /session` sets.',
+  },
+} as const
+for (const [name, scheme] of Object.entries(SCHEMES)) {
+  app.openAPIRegistry.registerComponent('securitySchemes', name, scheme)
+}
+
 app.doc31('/openapi.json', {
   openapi: '3.1.0',
+  // Where nothing else is said; a tracker that is open asks for none.
+  security: Object.keys(SCHEMES).map((name) => ({ [name]: [] })),
   info: {
     title: 'Edgerun',
     version: '0.1.0',

@@ -12,6 +12,7 @@ export const healthRoutes = router()
     createRoute({
       method: 'get',
       path: '/health',
+      security: [],
       tags,
       summary: 'Whether the Worker answers; asks no database',
       responses: { 200: json(Health, 'It does.') },

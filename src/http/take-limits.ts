@@ -4,6 +4,7 @@ import type { AppEnv } from './context.ts'
 
 /** Gives a request the limits that hold for it. With a variable that is none nothing works, but that the Worker lives. */
 export const takeLimits = createMiddleware<AppEnv>(async (c, next) => {
-  if (c.req.path !== '/health') c.set('limits', limitsOf(c.env))
+  const isHealth = c.req.path === '/health' && ['GET', 'HEAD'].includes(c.req.method)
+  if (!isHealth) c.set('limits', limitsOf(c.env))
   await next()
 })

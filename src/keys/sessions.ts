@@ -28,6 +28,7 @@ export const sessionRoutes = router()
     createRoute({
       method: 'post',
       path: '/session',
+      security: [],
       tags,
       summary: 'Open a session in a browser',
       description:

@@ -35,7 +35,25 @@ export const NewKey = z
       })
     }
   })
-  .openapi('NewKey', { example: { name: 'cluster', scope: 'write' } })
+  .openapi('NewKey', {
+    oneOf: [
+      {
+        properties: { scope: { enum: ['ingest'] } },
+        required: ['experiment_id'],
+        not: { required: ['run_id'] },
+      },
+      {
+        properties: { scope: { enum: ['ingest'] } },
+        required: ['run_id'],
+        not: { required: ['experiment_id'] },
+      },
+      {
+        properties: { scope: { enum: ['read', 'write', 'admin'] } },
+        not: { anyOf: [{ required: ['experiment_id'] }, { required: ['run_id'] }] },
+      },
+    ],
+    example: { name: 'cluster', scope: 'write' },
+  })
 
 export const Key = z
   .object({

@@ -3,6 +3,7 @@ import { access } from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { bootstrapSecret } from '../../tools/local/access.ts'
 import { cleanUp, Tracker } from '../system/support.ts'
 
 const run = promisify(execFile)
@@ -11,6 +12,9 @@ const SCHEMATHESIS = '4.32.5'
 const VENV = path.resolve(import.meta.dirname, '../../node_modules/.cache', `schemathesis-${SCHEMATHESIS}`)
 
 let tracker: Tracker
+let bootstrap: string
+/** Of scope admin: with it all is asked, but for what is the operator's. */
+let key: string
 /** A run that exists; no example of the description, or a case would delete it. */
 const RUN = '0c5f3e8a-7a2f-7c0e-b1a7-01990d2c9b11'
 beforeAll(async () => {
@@ -18,26 +22,37 @@ beforeAll(async () => {
     await run('python3', ['-m', 'venv', '--clear', VENV])
     await run(path.join(VENV, 'bin/pip'), ['install', '--quiet', `schemathesis==${SCHEMATHESIS}`])
   })
-  tracker = await Tracker.start()
+  tracker = await Tracker.start({
+    env: { EDGERUN_KEYS: 'on', REQUESTS_PER_MINUTE: '1000000', UNKNOWN_KEYS_PER_MINUTE: '10000' },
+  })
+  bootstrap = await bootstrapSecret(tracker.data)
+  key = (await post<{ key: string }>('/keys', { name: 'contract', scope: 'admin' }, bootstrap)).key
   const id = '0c5f3e8a-7a2f-7c0e-b1a7-01990d2c9b10'
-  await tracker.send('POST', '/experiments', { id, name: 'contract', owner: 'alice' })
-  await tracker.send('POST', `/experiments/${id}/runs`, { id: RUN })
+  await post('/experiments', { id, name: 'contract', owner: 'alice' })
+  await post(`/experiments/${id}/runs`, { id: RUN })
 }, 300_000)
 afterAll(cleanUp)
 
-/** What every request carries, such as who asks: `['--header', 'Name: value']`. */
-const headers = (): string[] => []
+async function post<T>(target: string, body: unknown, as = key): Promise<T> {
+  const response = await fetch(tracker.url + target, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${as}` },
+    body: JSON.stringify(body),
+  })
+  if (!response.ok) throw new Error(await response.text())
+  return response.json() as Promise<T>
+}
 
 /** Runs the fuzzer with one of the configurations that lie here; gives what it says when it has found nothing. */
 async function fuzz(configuration: string, ...args: string[]): Promise<string> {
   const { stdout } = await run(
     path.join(VENV, 'bin/schemathesis'),
-    ['--config-file', configuration, 'run', ...args, ...headers(), '--no-color'],
+    ['--config-file', configuration, 'run', ...args, '--no-color'],
     // Its configurations and hooks lie here.
     {
       cwd: import.meta.dirname,
       maxBuffer: 64 * 1024 * 1024,
-      env: { ...process.env, EDGERUN_RUN: RUN },
+      env: { ...process.env, EDGERUN_RUN: RUN, EDGERUN_KEY: key, EDGERUN_BOOTSTRAP: bootstrap },
     },
   ).catch((error: { stdout: string }) => {
     throw new Error(error.stdout)

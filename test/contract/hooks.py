@@ -25,6 +25,16 @@ def before_call(ctx, case, kwargs):
         if case.path == "/experiments/{id}/runs":
             fit_search(case.query)
     fit_columns(case)
+    fit_key(case)
+
+
+def fit_key(case):
+    """Nobody revokes the key with which all of this is asked."""
+    if case.path == "/keys/{id}" and case.path_parameters.get("id") == os.environ["EDGERUN_KEY"].split("_")[1]:
+        case.path_parameters["id"] = "0" * 12
+    # That of the operator alone.
+    if isinstance(case.query, dict):
+        case.query.pop("workspace", None)
 
 
 def fit_range(query):

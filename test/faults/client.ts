@@ -1,5 +1,7 @@
 import { type Agent, type IncomingHttpHeaders, request as open } from 'node:http'
 import { text } from 'node:stream/consumers'
+import { bootstrapSecret } from '../../tools/local/access.ts'
+import type { Tracker } from '../system/support.ts'
 
 export interface Request {
   method: 'GET' | 'POST' | 'PATCH'
@@ -21,8 +23,24 @@ export interface Sending {
   signal?: AbortSignal
 }
 
+/** The key with which these suites ask. */
+let key = ''
+
+/** Makes a key of a tracker that asks for them: with it all is asked from here on. */
+export async function takeKey(tracker: Tracker): Promise<void> {
+  key = await bootstrapSecret(tracker.data)
+  const { status, text } = await send(
+    tracker.url,
+    withJson('POST', '/keys', { name: 'faults', scope: 'write' }),
+  )
+  if (status !== 201) throw new Error(text)
+  const made: { key: string } = JSON.parse(text)
+  key = made.key
+}
+
 /** The headers of every request that these suites send to a tracker. */
 const headersOf = ({ type, accept, body }: Request) => ({
+  Authorization: `Bearer ${key}`,
   ...(type !== undefined && { 'Content-Type': type }),
   ...(accept !== undefined && { Accept: accept }),
   ...(body !== undefined && { 'Content-Length': Buffer.byteLength(body) }),

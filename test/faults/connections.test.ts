@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url'
 import { afterEach, describe, expect, it } from 'vitest'
 import { cleanUp, Tracker, temporaryFolder, until } from '../system/support.ts'
 import { expectQuiet, expectTruth, RECOVERY, recovery } from './aftermath.ts'
+import { takeKey } from './client.ts'
 import { betweenClientAndWorker, betweenWorkerAndDatabase } from './fault.ts'
 import { Journal } from './journal.ts'
 import { Middleman } from './middleman.ts'
@@ -28,7 +29,12 @@ async function startThrough(middleman: Middleman): Promise<Tracker> {
   await writeFile(program, `await import(${JSON.stringify(url.href)})\n`)
   const tracker = await Tracker.start({
     project,
-    env: { FAULTS_PROXY: middleman.url, EDGERUN_CRON_SECONDS: '1' },
+    env: {
+      FAULTS_PROXY: middleman.url,
+      EDGERUN_CRON_SECONDS: '1',
+      EDGERUN_KEYS: 'on',
+      REQUESTS_PER_MINUTE: '1000000',
+    },
   })
   const note: { gateway: string } = JSON.parse(
     await readFile(path.join(tracker.data, 'running.json'), 'utf8'),
@@ -44,6 +50,7 @@ describe(seeded, () => {
     try {
       const tracker = await startThrough(inner)
       outer.target = tracker.url
+      await takeKey(tracker)
       const journal = new Journal()
       const scene = await newScene(outer.url, journal, 3, WRITERS)
 

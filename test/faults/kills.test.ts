@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
 import { cleanUp, Tracker, until } from '../system/support.ts'
 import { expectQuiet, expectTruth, RECOVERY, recovery } from './aftermath.ts'
+import { takeKey } from './client.ts'
 import { Journal } from './journal.ts'
 import { pidsOf } from './processes.ts'
 import { newScene } from './scene.ts'
@@ -29,7 +30,10 @@ async function survive(
   plan: Kill[],
   kill: (tracker: Tracker, again: boolean) => Promise<number>,
 ): Promise<void> {
-  const tracker = await Tracker.start({ env: { EDGERUN_CRON_SECONDS: '1' } })
+  const tracker = await Tracker.start({
+    env: { EDGERUN_CRON_SECONDS: '1', EDGERUN_KEYS: 'on', REQUESTS_PER_MINUTE: '1000000' },
+  })
+  await takeKey(tracker)
   const journal = new Journal()
   const scene = await newScene(tracker.url, journal, 3, WRITERS)
   const writers = Array.from({ length: WRITERS }, (_, i) => new Writer(tracker.url, journal, scene, i))

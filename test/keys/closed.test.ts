@@ -29,8 +29,11 @@ describe.each([
     expect(isMlflows(route) ? answer.body.message : answer.body.detail).toMatch(how)
   })
 
-  it('tells that it lives', async () => {
+  it('tells that it lives, and takes nothing else there', async () => {
     expect((await tracker().get('/health')).body).toEqual({ status: 'ok' })
+    for (const method of ['POST', 'DELETE', 'OPTIONS']) {
+      expect([method, (await tracker().send(method, '/health')).status]).toEqual([method, 401])
+    }
   })
 })
 
