@@ -4,11 +4,15 @@ begin
   if exists (select from experiments where workspace_id <> 1) or exists (select from registered_models where workspace_id <> 1) then
     raise exception 'There are workspaces with something in them: delete it before';
   end if;
+  if exists (select from artifact_removals where workspace_id <> 1) then
+    raise exception 'Artifacts of other workspaces are still being removed: wait for the cron trigger';
+  end if;
 end
 $$;
 --> statement-breakpoint
 DROP VIEW "public"."metrics";--> statement-breakpoint
 DROP FUNCTION admit_key(text, bytea, text[], boolean, uuid, uuid);--> statement-breakpoint
+DROP FUNCTION is_live(api_keys);--> statement-breakpoint
 DROP FUNCTION has_room(integer, uuid, uuid, integer);--> statement-breakpoint
 DROP FUNCTION refuse(text);--> statement-breakpoint
 DO $$

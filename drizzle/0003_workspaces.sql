@@ -465,11 +465,22 @@ exception when insufficient_privilege then
 end
 $$;
 --> statement-breakpoint
+-- Whether a key is good: not revoked, not over, and a session only as long as the key that it was opened with.
+CREATE FUNCTION is_live(key api_keys) RETURNS boolean
+LANGUAGE sql STABLE
+AS $$
+  select key.revoked_at is null and (key.expires_at > clock_timestamp()) is not false and not exists (
+    select from api_keys as root where root.id = key.session_of and root.revoked_at is not null
+  )
+$$;
+--> statement-breakpoint
 -- Lets a key do what one of `scopes` may, or fails, and with it the whole transaction: ER401 when it is no key (any more),
 -- ER403 when it may not. What follows in the transaction finds the workspace in the setting `edgerun.workspace`.
 CREATE FUNCTION admit_key(
   key_id text, key_hash bytea, scopes text[], aimed boolean, target_run uuid, target_experiment uuid,
-  OUT workspace_id integer, OUT scope text, OUT experiment_id uuid, OUT run_id uuid, OUT expires bigint
+  OUT workspace_id integer, OUT scope text, OUT experiment_id uuid, OUT run_id uuid, OUT expires bigint,
+  -- Under which key its requests are counted: a session under the one that it was opened with.
+  OUT counted text
 )
 LANGUAGE plpgsql
 AS $$
@@ -479,10 +490,7 @@ declare
   salt constant bytea := uuid_send(gen_random_uuid());
 begin
   select * into key from api_keys where api_keys.id = key_id;
-  if not found or sha256(key.hash || salt) is distinct from sha256(key_hash || salt) or key.revoked_at is not null
-    or key.expires_at <= clock_timestamp()
-    -- Opened while its key was being revoked, a session ends with it all the same.
-    or exists (select from api_keys where api_keys.id = key.session_of and api_keys.revoked_at is not null) then
+  if not found or sha256(key.hash || salt) is distinct from sha256(key_hash || salt) or not is_live(key) then
     raise exception using errcode = 'ER401';
   end if;
   if not coalesce(key.scope = any (scopes), false) or aimed and key.scope = 'ingest' and not coalesce(
@@ -503,6 +511,7 @@ begin
   experiment_id := key.experiment_id;
   run_id := key.run_id;
   expires := extract(epoch from key.expires_at) * 1000;
+  counted := coalesce(key.session_of, key.id);
 end
 $$;
 --> statement-breakpoint

@@ -24,7 +24,8 @@ import { runRoutes } from './runs/routes.ts'
 const base = router()
 base.onError((thrown, c) => (isMlflows(c.req.path) ? onMlflowError : onError)(thrown, c))
 base.notFound((c) => onError(new TrackerError('not_found', `There is nothing at ${c.req.path}`), c))
-base.use(requestId())
+// Too short for a key.
+base.use(requestId({ limitLength: 36 }))
 base.use(requestLog)
 base.use(validAddress)
 base.use(browserHeaders)

@@ -32,7 +32,7 @@ const Variables = z.object({
   /** Each on a metric is a join: of 50 with AND between them planning takes seconds. */
   MAX_FILTER_COMPARISONS: count(30, 1_000),
   /** How long Postgres works on one statement, in milliseconds; on a deletion, whatever hangs on it, another time. */
-  STATEMENT_TIMEOUT_MS: count(10_000, 60_000, 100),
+  STATEMENT_TIMEOUT_MS: count(10_000, 12_000, 100),
   DELETE_TIMEOUT_MS: count(60_000, 60_000, 100),
   /** Trips to the database that one isolate waits for at a time. */
   MAX_TRIPS_IN_FLIGHT: count(100, 10_000),

@@ -51,9 +51,14 @@ async function ask(method: string, target: string, body?: unknown): Promise<unkn
     throw new Sentence(`Nothing answers at ${url}.`)
   })
   const text = await response.text()
-  const answer: unknown = text === '' ? undefined : JSON.parse(text)
-  if (response.ok) return answer
-  throw new Sentence(explain(answer))
+  try {
+    const answer: unknown = text === '' ? undefined : JSON.parse(text)
+    if (response.ok) return answer
+    throw new Sentence(explain(answer))
+  } catch (error) {
+    if (error instanceof Sentence) throw error
+    throw new Sentence(`What answers at ${url} is no tracker (${response.status}).`)
+  }
 }
 
 function explain(problem: unknown): string {

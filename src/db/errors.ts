@@ -27,6 +27,8 @@ const VIOLATIONS: Record<string, (limits: Limits) => TrackerError> = {
       'too_large',
       `The run would have more than ${most} curves (names times ranks), the most it may have`,
     ),
+  sessions_limit: () =>
+    new TrackerError('conflict', 'This API key has 1,000 sessions already: end some of them'),
   runs_limit: ({ MAX_RUNS_PER_EXPERIMENT: most }) =>
     new TrackerError('too_large', `The experiment would have more than ${most} runs, the most it may have`),
 }

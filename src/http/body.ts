@@ -1,6 +1,7 @@
+import type { Next } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { TrackerError } from '../errors.ts'
-import type { AppEnv } from './context.ts'
+import type { AppContext, AppEnv } from './context.ts'
 
 /** Media types of one JSON object a line. */
 export const LINES = [
@@ -45,21 +46,31 @@ export function parseJson(text: string) {
   try {
     return JSON.parse(text)
   } catch (error) {
-    throw new TrackerError(
-      'bad_request',
-      `The body is not JSON: ${error instanceof Error ? error.message : error}`,
-    )
+    throw new TrackerError('bad_request', `The body is not JSON: ${whyNotJson(error)}`)
   }
 }
 
+/** What is wrong with a text that is no JSON, without the piece of it that the runtime quotes. */
+export const whyNotJson = (error: unknown): string =>
+  error instanceof Error
+    ? error.message.replace(/, (\.\.\.)?".*(?=is not valid JSON$)/s, ' ')
+    : 'it cannot be read'
+
 /** Reads and parses the body before a schema validates it; what follows finds it as if it had come plain. */
-export const jsonRequest = createMiddleware<AppEnv>(async (c, next) => {
+export const jsonRequest = createMiddleware<AppEnv>((c, next) =>
+  readJsonRequest(c, next, c.var.limits.MAX_BODY_BYTES),
+)
+
+/** As `jsonRequest`, of whoever it may be: no more is read than it takes. */
+export const smallJsonRequest = createMiddleware<AppEnv>((c, next) => readJsonRequest(c, next, 4_096))
+
+async function readJsonRequest(c: AppContext, next: Next, maxBytes: number): Promise<void> {
   const { url, method } = c.req.raw
-  const body = parseJson(await readBody(c.req.raw, [JSON_TYPE], c.var.limits.MAX_BODY_BYTES))
+  const body = parseJson(await readBody(c.req.raw, [JSON_TYPE], maxBytes))
   c.req.raw = new Request(url, { method, headers: { 'Content-Type': JSON_TYPE } })
   c.req.json = async () => body
   await next()
-})
+}
 
 /** The bytes of a body, inflated where they are gzipped. */
 function plain(request: Request): AsyncIterable<Uint8Array> {

@@ -31,9 +31,13 @@ export const originsOf = ({ ALLOWED_ORIGINS }: Env): string[] =>
 function listOf(variable: string, text = '', isGood: (entry: string) => boolean, form: string): string[] {
   const entries = text.split(',').flatMap((entry) => entry.trim() || [])
   // A URL's host may have an asterisk in it, which means nothing more.
-  const bad = entries.find((entry) => entry.includes('*') || !isGood(entry))
-  if (bad === undefined) return entries
-  throw new TrackerError('unavailable', `${variable} of the tracker is set wrong: '${bad}' is not ${form}`)
+  const bad = entries.findIndex((entry) => entry.includes('*') || !isGood(entry))
+  if (bad < 0) return entries
+  // Not what it says: that may have been meant for another variable.
+  throw new TrackerError(
+    'unavailable',
+    `${variable} of the tracker is set wrong: entry ${bad + 1} is not ${form}`,
+  )
 }
 
 const isHostname = (entry: string) => URL.parse(`http://${entry}`)?.hostname === entry

@@ -29,7 +29,7 @@ export const requestLog = createMiddleware<AppEnv>(async (c, next) => {
       method: c.req.method,
       route: matchedRoutes(c).findLast(isHandler)?.path ?? '*',
       status: c.res.status,
-      actor: c.get('access')?.actor,
+      actor: c.get('access')?.known,
       ...figures(),
     })
   const finished = c.get('finished')

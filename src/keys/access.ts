@@ -1,16 +1,15 @@
 /** Who calls, and what he may do: decided before a route runs where that is known, else in its first trip to the database. */
 import { type SQL, sql } from 'drizzle-orm'
-import { z } from 'zod'
-import type { Guard } from '../db/database.ts'
-import { NO_SUCH_KEY, NOT_ALLOWED } from '../db/errors.ts'
-import { KEY_SCOPES } from '../db/schema.ts'
+import type { Database, Guard } from '../db/database.ts'
+import { NO_SUCH_KEY } from '../db/errors.ts'
 import type { Env } from '../env.ts'
-import { type ErrorCode, TrackerError } from '../errors.ts'
+import { TrackerError } from '../errors.ts'
 import type { AppContext } from '../http/context.ts'
-import { count, distrust, spend, trust, tryKey } from '../http/rate-limit.ts'
+import { countGuess, refuseThrottled, spend, tryKey } from '../http/rate-limit.ts'
 import { type Credentials, credentialsOf } from './credentials.ts'
-import { type Grant, knownRuns, recall, remember, rememberRefusal } from './grants.ts'
-import { ADMITTED, isAimed, type Need, OPERATOR_NEEDS } from './scopes.ts'
+import { type Grant, knownRuns, recall } from './grants.ts'
+import { KeyHolder } from './holder.ts'
+import { type Need, OPERATOR_NEEDS } from './scopes.ts'
 import { signedGrant } from './signature.ts'
 import { hashOf, isSameHash, type PresentedKey, readKey } from './token.ts'
 import { DEFAULT_WORKSPACE } from './workspaces.ts'
@@ -18,14 +17,13 @@ import { DEFAULT_WORKSPACE } from './workspaces.ts'
 /** A shorter bootstrap secret would be guessed. */
 const SHORTEST_SECRET = 20
 
-/** Failures of a trip after which it is not made again to ask for the key. */
-const BARS: readonly ErrorCode[] = ['unauthorized', 'forbidden', 'unavailable']
-
 /** What a request logs to: a run, or an experiment in which it creates one. */
 export type Target = { run: string } | { experiment: string }
 
 /** The caller of a request. */
 export interface Access extends Guard {
+  /** Who it is, once that is known. */
+  readonly known: string | undefined
   /** Whether the requests are counted: of whoever has a key. */
   readonly isMetered: boolean
   /**
@@ -44,6 +42,12 @@ export interface Access extends Guard {
    * @throws TrackerError where it is known that the caller may not
    */
   demand(need: Need): void
+  /**
+   * Asks the database whether the caller may come in at all, where that is not known, before the route runs.
+   *
+   * @throws TrackerError where he may not
+   */
+  introduce(db: Database): Promise<void>
   /**
    * The route has run: whoever has not been let in by now may have asked for nothing that there is.
    *
@@ -75,14 +79,18 @@ export async function admit(c: AppContext, need: Need): Promise<Access> {
 export async function admitKey(c: AppContext, text: string, need: Need): Promise<Access> {
   const key = await readKey(text)
   if (key === undefined) {
+    countGuess(c, await hashOf(text))
     throw unauthorized(
       'This is no API key: one looks like er_<id>_<secret>, with a checksum in its last six characters',
     )
   }
   const grant = recall(key)
   if (grant === 'refused') throw unauthorized(NO_SUCH_KEY)
-  if (grant === undefined) tryKey(c, key.hash)
-  else await spend(c, key.id)
+  if (grant) await spend(c, grant.counted)
+  else {
+    tryKey(c, key.hash)
+    refuseThrottled(c, key.id)
+  }
   const access = new KeyHolder(c, key, grant)
   access.demand(need)
   return access
@@ -93,7 +101,7 @@ export async function admitSigned(c: AppContext, need: Need): Promise<Access | u
   if (c.env.ACCESS === 'open') return undefined
   const grant = await signedGrant(c)
   if (grant === undefined) return undefined
-  await spend(c, grant.keyId)
+  await spend(c, grant.counted)
   const access = new KeyHolder(c, { id: grant.keyId, hash: grant.hash }, grant)
   access.demand(need)
   return access
@@ -127,11 +135,13 @@ async function isBootstrap(
 class Insider implements Access {
   readonly isMetered = false
   readonly actor: string
+  readonly known: string
   readonly workspace: SQL
   readonly signer = undefined
 
   constructor(actor: 'open' | 'bootstrap', workspace = DEFAULT_WORKSPACE.name) {
     this.actor = actor
+    this.known = actor
     this.workspace =
       workspace === DEFAULT_WORKSPACE.name
         ? sql`${DEFAULT_WORKSPACE.id}::int`
@@ -141,6 +151,7 @@ class Insider implements Access {
   get grant(): Grant {
     return {
       keyId: this.actor,
+      counted: this.actor,
       hash: new Uint8Array(),
       workspace: DEFAULT_WORKSPACE.id,
       scope: 'admin',
@@ -153,130 +164,11 @@ class Insider implements Access {
 
   logTo() {}
   demand() {}
+  async introduce() {}
   end() {}
   entry() {
     return undefined
   }
   admitted() {}
   refused() {}
-}
-
-const Admitted = z.object({
-  workspace_id: z.int(),
-  scope: z.enum(KEY_SCOPES),
-  experiment_id: z.string().nullable(),
-  run_id: z.string().nullable(),
-  expires: z.coerce.number().nullable(),
-})
-
-/** Who has a key, which the database has to be asked about unless it was asked a moment ago. */
-class KeyHolder implements Access {
-  readonly isMetered = true
-  readonly #c: AppContext
-  readonly #key: PresentedKey
-  #need: Need = 'admin'
-  #grant: Grant | undefined
-  #target: Target | undefined
-  #asked = 0
-  #isAdmitted = false
-  #barred: unknown
-
-  constructor(c: AppContext, key: PresentedKey, grant: Grant | undefined) {
-    this.#c = c
-    this.#key = key
-    this.#grant = grant
-  }
-
-  get actor(): string {
-    return this.#key.id
-  }
-
-  get signer(): PresentedKey {
-    return this.#key
-  }
-
-  get workspace(): SQL {
-    // Where `admit_key` leaves it for the rest of its transaction. Where it has not run there is no such setting.
-    return this.#grant ? sql`${this.#grant.workspace}::int` : sql`current_setting('edgerun.workspace')::int`
-  }
-
-  get grant(): Grant {
-    if (this.#grant === undefined) throw new Error('The database was not asked for the key')
-    return this.#grant
-  }
-
-  logTo(target: Target): void {
-    this.#target = target
-  }
-
-  demand(need: Need): void {
-    this.#need = need
-    if (this.#grant && !ADMITTED[need].includes(this.#grant.scope)) {
-      throw new TrackerError('forbidden', NOT_ALLOWED)
-    }
-  }
-
-  end(): void {
-    if (this.#barred !== undefined) throw this.#barred
-    if (isAimed(this.#need) && this.#target === undefined) this.#need = 'any'
-  }
-
-  entry(): SQL | undefined {
-    // What an administrator does outlasts his key: whether it is still one is asked each time.
-    const isKnown = this.#isAdmitted || this.#need !== 'admin'
-    if (this.#grant && isKnown && reaches(this.#grant, this.#need, this.#target)) return undefined
-    this.#asked = performance.now()
-    const { run, experiment } = { run: null, experiment: null, ...this.#target }
-    return sql`select * from admit_key(
-      ${this.#key.id}, decode(${this.#key.hash.toHex()}, 'hex'), ${sql.param(ADMITTED[this.#need])}::text[],
-      ${isAimed(this.#need)}::boolean, ${run}::uuid, ${experiment}::uuid
-    )`
-  }
-
-  admitted(row: Record<string, unknown> | undefined): void {
-    const { workspace_id: workspace, scope, experiment_id, run_id, expires } = Admitted.parse(row)
-    trust(this.#c, this.#key.hash)
-    // One of whom nothing was known is counted now that he is let in.
-    if (this.#grant === undefined) void count(this.#c, this.#key.id)
-    const runs = this.#grant?.runs ?? knownRuns()
-    if (this.#target && 'run' in this.#target) runs.set(this.#target.run, true)
-    this.#isAdmitted = true
-    this.#barred = undefined
-    this.#grant = {
-      keyId: this.#key.id,
-      hash: this.#key.hash,
-      workspace,
-      scope,
-      experimentId: experiment_id,
-      runId: run_id,
-      runs,
-      expires: expires ?? Infinity,
-    }
-    remember(this.#grant, this.#asked)
-  }
-
-  refused(error: unknown): void {
-    // What else has failed may have failed behind it.
-    if (!(error instanceof TrackerError) || !BARS.includes(error.code)) return
-    this.#barred = error
-    if (error.code === 'forbidden') trust(this.#c, this.#key.hash)
-    if (error.code !== 'unauthorized') return
-    rememberRefusal(this.#key)
-    distrust(this.#key.hash)
-  }
-}
-
-/**
- * Whether it is known that a grant reaches what a request is about.
- *
- * @throws TrackerError where it is known that it does not
- */
-function reaches(grant: Grant, need: Need, target: Target | undefined): boolean {
-  if (grant.scope !== 'ingest' || !isAimed(need)) return true
-  if (target && 'experiment' in target && target.experiment === grant.experimentId) return true
-  if (target && 'run' in target) {
-    if (target.run === grant.runId || grant.runs.has(target.run)) return true
-    if (grant.experimentId !== null) return false
-  }
-  throw new TrackerError('forbidden', NOT_ALLOWED)
 }

@@ -13,7 +13,7 @@ type Thing =
   | 'registered_model'
   | 'model_version'
   | 'artifact'
-type Deed = 'made' | 'opened' | 'revoked' | 'deleted' | 'trashed' | 'restored'
+type Deed = 'made' | 'opened' | 'ended' | 'revoked' | 'deleted' | 'trashed' | 'restored'
 
 /** What was done, as in `run.deleted`. */
 export type Action = `${Thing}.${Deed}`
@@ -33,6 +33,13 @@ export class AuditRepository {
 
   keyRevoked(id: string) {
     return this.#of('key.revoked', id, sql`api_keys`, sql`id = ${id} and revoked_at is null`)
+  }
+
+  /** Of the caller, if he has one. */
+  sessionEnded() {
+    const { actor } = this.#scope
+    const condition = sql`id = ${actor} and session_of is not null and revoked_at is null`
+    return this.#of('session.ended', actor, sql`api_keys`, condition)
   }
 
   experiment(deed: 'deleted' | 'trashed' | 'restored', id: string) {

@@ -19,6 +19,8 @@ const AGING = { ttl: MAX_AGE, ttlResolution: 0 }
 /** What a key is good for. */
 export interface Grant {
   keyId: string
+  /** Under which key its requests are counted. */
+  counted: string
   hash: Uint8Array
   workspace: number
   scope: KeyScope
@@ -32,7 +34,7 @@ export interface Grant {
 }
 
 const grants = new LRUCache<string, Grant>({ max: MAX_KEYS, ...AGING })
-/** Hashes of what was presented as keys and are none. */
+/** Hashes of what was presented as keys, and ids of what has signed, and are none. */
 const refused = new LRUCache<string, true>({ max: MAX_KEYS, ...AGING })
 
 export const knownRuns = () => new LRUCache<string, true>({ max: MAX_RUNS, ...AGING })
@@ -52,10 +54,21 @@ export function recallById(id: string): Grant | undefined {
   return grant && grant.expires > Date.now() ? grant : undefined
 }
 
+/** When keys were revoked here, on the clock of `performance.now()`. */
+const forgotten = new LRUCache<string, number>({ max: MAX_KEYS, ...AGING })
+
 /** @param asked when, on the clock of `performance.now()`, the database was asked at the latest */
 export function remember(grant: Grant, asked: number): void {
   const age = performance.now() - asked
+  // What was asked before it was revoked is no news.
+  if (asked < (forgotten.get(grant.keyId) ?? Number.NEGATIVE_INFINITY)) return
   if (age < MAX_AGE) grants.set(grant.keyId, grant, { ttl: MAX_AGE - age })
+}
+
+/** Ids under which there is no good key. */
+export const isNone = (id: string): boolean => refused.has(id)
+export const rememberNone = (id: string): void => {
+  refused.set(id, true)
 }
 
 export const rememberRefusal = ({ hash }: PresentedKey): void => {
@@ -65,4 +78,5 @@ export const rememberRefusal = ({ hash }: PresentedKey): void => {
 /** Forgets a key that was revoked here; elsewhere it is forgotten in time. */
 export const forget = (id: string): void => {
   grants.delete(id)
+  forgotten.set(id, performance.now())
 }

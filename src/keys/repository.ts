@@ -5,6 +5,9 @@ import type { Action } from './audit.ts'
 
 export type KeyScope = (typeof KEY_SCOPES)[number]
 
+/** How many sessions a key may have at a time. */
+const MAX_SESSIONS = 1_000
+
 /** A key to be; its secret is not part of it. */
 export interface NewKey {
   id: string
@@ -63,8 +66,8 @@ export class KeyRepository {
   }
 
   /**
-   * Makes a key for a browser and writes it down: with the scope of the one that it was opened with, for so many seconds
-   * at most; unless that one is no good any more.
+   * Makes a key for a browser and writes it down: with the scope of the one that it is opened with, for so many seconds
+   * at most; unless that one is a session itself, or no good any more. Whoever is about to revoke it waits, or we for him.
    */
   insertSession(session: Pick<NewKey, 'id' | 'hash'>, seconds: number) {
     return this.#made(
@@ -72,9 +75,13 @@ export class KeyRepository {
       sql`
       insert into api_keys (workspace_id, id, hash, name, scope, expires_at, created_by, session_of)
       select workspace_id, ${session.id}, decode(${session.hash.toHex()}, 'hex'), name, scope,
-        least(now() + ${seconds}::int * interval '1 second', expires_at), id, coalesce(session_of, id)
-      from api_keys
-      where ${this.#own} and id = ${this.#scope.actor} and revoked_at is null and coalesce(expires_at > now(), true)`,
+        least(now() + ${seconds}::int * interval '1 second', expires_at), id, id
+      from (
+        select * from api_keys
+        where ${this.#own} and id = ${this.#scope.actor} and session_of is null and is_live(api_keys) for share
+      ) as root
+      where (select count(*) from api_keys where session_of = root.id and is_live(api_keys)) < ${MAX_SESSIONS}::int
+        or refuse('sessions_limit')`,
     )
   }
 
@@ -127,12 +134,12 @@ export class KeyRepository {
       .limit(limit + 1)
   }
 
-  /** Revokes a key and the sessions that were opened with it; gives those that were not revoked already. */
+  /** Revokes a key and the sessions that were opened with it; gives them, also those that were revoked already. */
   revoke(id: string) {
     return this.#db
       .update(apiKeys)
-      .set({ revokedAt: sql`now()` })
-      .where(and(this.#own, or(eq(apiKeys.id, id), eq(apiKeys.sessionOf, id)), isNull(apiKeys.revokedAt)))
+      .set({ revokedAt: sql`coalesce(${apiKeys.revokedAt}, now())` })
+      .where(and(this.#own, or(eq(apiKeys.id, id), eq(apiKeys.sessionOf, id))))
       .returning({ id: apiKeys.id })
   }
 
@@ -160,9 +167,10 @@ export const findLive = (db: Db, id: string) =>
       scope: apiKeys.scope,
       expiresAt: apiKeys.expiresAt,
       hash: sql<string>`encode(${apiKeys.hash}, 'base64')`,
+      counted: sql<string>`coalesce(${apiKeys.sessionOf}, ${apiKeys.id})`,
     })
     .from(apiKeys)
-    .where(and(eq(apiKeys.id, id), isNull(apiKeys.revokedAt), sql`${apiKeys.expiresAt} > now() is not false`))
+    .where(and(eq(apiKeys.id, id), sql`is_live(api_keys)`))
 
 /** Lazy statements on workspaces, which the operator alone sees. */
 export class WorkspaceRepository {

@@ -5,10 +5,11 @@ import type { Database } from '../db/database.ts'
 import { NO_SUCH_KEY } from '../db/errors.ts'
 import { UnitOfWork } from '../db/unit-of-work.ts'
 import { TrackerError } from '../errors.ts'
-import { jsonRequest } from '../http/body.ts'
+import { smallJsonRequest } from '../http/body.ts'
 import { router } from '../http/context.ts'
-import { finds, json, jsonBody, takesBody } from '../http/responses.ts'
+import { conflicts, finds, json, jsonBody, takesBody } from '../http/responses.ts'
 import { admitKey } from './access.ts'
+import { AuditRepository } from './audit.ts'
 import { SESSION_COOKIE } from './credentials.ts'
 import { forget } from './grants.ts'
 import { endedSessions, KeyRepository } from './repository.ts'
@@ -33,9 +34,9 @@ export const sessionRoutes = router()
       summary: 'Open a session in a browser',
       description:
         'Sets a cookie that stands for the key. It lasts a week, or until the key expires or is revoked.',
-      middleware: jsonRequest,
+      middleware: smallJsonRequest,
       request: { body: jsonBody(NewSession) },
-      responses: { 200: json(Session, 'Who it is.'), ...takesBody },
+      responses: { 200: json(Session, 'Who it is.'), ...takesBody, ...conflicts },
     }),
     async (c) => {
       const access = await admitKey(c, c.req.valid('json').key, 'read')
@@ -77,7 +78,8 @@ export const sessionRoutes = router()
       responses: { 204: { description: 'It has ended.' }, 503: finds[503] },
     }),
     async (c) => {
-      await c.var.db.batch([new KeyRepository(c.var.db.scope).endSession()])
+      const { scope } = c.var.db
+      await c.var.db.batch([new AuditRepository(scope).sessionEnded(), new KeyRepository(scope).endSession()])
       forget(c.var.access.actor)
       deleteCookie(c, SESSION_COOKIE, COOKIE)
       return c.body(null, 204)

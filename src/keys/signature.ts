@@ -4,11 +4,10 @@
  * with it when it is revoked.
  */
 import { decodedOnce } from '../artifacts/path.ts'
-import { NO_SUCH_KEY, NOT_ALLOWED } from '../db/errors.ts'
 import { TrackerError } from '../errors.ts'
 import type { AppContext } from '../http/context.ts'
-import { trust, tryKey } from '../http/rate-limit.ts'
-import { type Grant, knownRuns, recallById, remember } from './grants.ts'
+import { lookedUp, trust, tryKey } from '../http/rate-limit.ts'
+import { type Grant, isNone, knownRuns, recallById, remember, rememberNone } from './grants.ts'
 import { findLive } from './repository.ts'
 import { hashOf, isSameHash, KEY_ID, type PresentedKey } from './token.ts'
 
@@ -41,24 +40,32 @@ export async function signedGrant(c: AppContext): Promise<Grant | undefined> {
   const id = url.searchParams.get('key') ?? ''
   const isOver = !(Number(url.searchParams.get('expires')) * 1000 > Date.now())
   if (isOver || !KEY_ID.test(id)) throw notGood()
-  const grant = recallById(id) ?? (await lookUp(c, id))
+  const asked = performance.now()
+  const known = recallById(id)
+  const grant = known ?? (await lookUp(c, id))
+  if (grant === undefined) throw notGood()
   const expected = await signatureOf(url, grant.hash, c.req.method === 'HEAD' ? 'GET' : c.req.method)
   if (!isSameHash(bytesOf(signature), expected)) throw notGood()
+  if (known === undefined) remember(grant, asked)
   return grant
 }
 
 const notGood = () => new TrackerError('forbidden', 'The signature of this URL is not good, or not any more')
 
-async function lookUp(c: AppContext, id: string): Promise<Grant> {
+/** Keys of scope `ingest` sign nothing. */
+async function lookUp(c: AppContext, id: string): Promise<Grant | undefined> {
+  if (isNone(id)) return undefined
   const mark = await hashOf(id)
   tryKey(c, mark)
-  const asked = performance.now()
-  const [row] = await c.var.db.single(findLive(c.var.db.http, id))
-  if (!row) throw new TrackerError('unauthorized', NO_SUCH_KEY)
+  const [row] = await c.var.db.single(findLive(c.var.db.http, id)).finally(() => lookedUp(c, mark))
+  if (!row || row.scope === 'ingest') {
+    rememberNone(id)
+    return undefined
+  }
   trust(c, mark)
-  if (row.scope === 'ingest') throw new TrackerError('forbidden', NOT_ALLOWED)
-  const grant: Grant = {
+  return {
     keyId: id,
+    counted: row.counted,
     hash: Uint8Array.fromBase64(row.hash),
     workspace: row.workspaceId,
     scope: row.scope,
@@ -67,8 +74,6 @@ async function lookUp(c: AppContext, id: string): Promise<Grant> {
     runs: knownRuns(),
     expires: row.expiresAt?.getTime() ?? Infinity,
   }
-  remember(grant, asked)
-  return grant
 }
 
 async function signatureOf(url: URL, hash: Uint8Array, method: string): Promise<Uint8Array> {

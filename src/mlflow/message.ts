@@ -3,7 +3,7 @@
  * accepted, as in MLflow: int64 as numbers or strings, null as if it was left out, unknown fields ignored.
  */
 import { z } from 'zod'
-import { decodedBody, mediaType } from '../http/body.ts'
+import { decodedBody, mediaType, whyNotJson } from '../http/body.ts'
 import type { AppContext } from '../http/context.ts'
 import { isInt64 } from '../http/schemas.ts'
 import { type Step, toStep } from '../metrics/columns.ts'
@@ -124,10 +124,7 @@ function parse(text: string): unknown {
     return strict !== text || /\d{16}/.test(text) ? JSON.parse(strict, exactly) : JSON.parse(text)
   } catch (error) {
     if (error instanceof RangeError) throw tooDeep()
-    throw new MlflowError(
-      'BAD_REQUEST',
-      `The body is not JSON: ${error instanceof Error ? error.message : error}`,
-    )
+    throw new MlflowError('BAD_REQUEST', `The body is not JSON: ${whyNotJson(error)}`)
   }
 }
 

@@ -9,8 +9,8 @@ import type { RunRow } from '../db/schema.ts'
 import { log } from '../http/log.ts'
 
 /**
- * What a timeout may be, in seconds. A call whose answer comes is over in less than the shortest one (TRIP_TIMEOUT): so no
- * run is given up between a call's look at it and its commit.
+ * What a timeout may be, in seconds. A call whose answer comes is over in less than the shortest one: it may
+ * take STATEMENT_TIMEOUT_MS, of at most 12 s, and two more on its way. So no run is given up between a call's look at it and its commit.
  */
 export const SHORTEST_TIMEOUT = 15
 export const LONGEST_TIMEOUT = 7 * 24 * 60 * 60

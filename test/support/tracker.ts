@@ -84,10 +84,15 @@ export async function newTracker(): Promise<Tracker> {
 export function trackerOn(env: Env & { DATABASE_URL: string }): Tracker {
   async function send<T>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}) {
     const isRaw = body === undefined || typeof body === 'string' || body instanceof Uint8Array
+    const sent = isRaw ? body : JSON.stringify(body)
+    const length = typeof sent === 'string' ? new TextEncoder().encode(sent).length : sent?.length
     const request = new Request<unknown, IncomingRequestCfProperties>(`https://edgerun.test${path}`, {
       method,
-      headers: { ...(body !== undefined && { 'Content-Type': 'application/json' }), ...headers },
-      ...(body !== undefined && { body: isRaw ? body : JSON.stringify(body) }),
+      headers: {
+        ...(length !== undefined && { 'Content-Type': 'application/json', 'Content-Length': `${length}` }),
+        ...headers,
+      },
+      ...(sent !== undefined && { body: sent }),
       redirect: 'manual',
     })
     const ctx = createExecutionContext()
@@ -96,7 +101,7 @@ export function trackerOn(env: Env & { DATABASE_URL: string }): Tracker {
       await response.arrayBuffer(),
     )
     await waitOnExecutionContext(ctx)
-    checkAnswer(request, response, text, `${path} ${isRaw ? body : JSON.stringify(body)}`)
+    checkAnswer(request, response, text, `${path} ${sent}`)
     const isJson = /json\b/.test(response.headers.get('Content-Type') ?? '')
     // What a route answers is what the test is about to check.
     const answer = (

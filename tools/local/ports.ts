@@ -57,10 +57,11 @@ export async function checkPort(port: number, until = Date.now() + PATIENCE): Pr
 /** Whether something listens on a port. */
 export const listens = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1')
+    const socket = connect({ port, host: '127.0.0.1', timeout: 1_000 })
     const end = (answer: boolean) => {
       socket.destroy()
       resolve(answer)
     }
-    socket.once('connect', () => end(true)).once('error', () => end(false))
+    socket.once('connect', () => end(true))
+    socket.once('error', () => end(false)).once('timeout', () => end(false))
   })

@@ -97,9 +97,15 @@ export async function runWorker(
         if (!before[signal].includes(listener)) process.off(signal, listener)
       }
     }
-    await miniflare.ready
-    improved()
-    return miniflare
+    try {
+      await miniflare.ready
+      return miniflare
+    } catch (error) {
+      await miniflare.dispose().catch(() => {})
+      throw error
+    } finally {
+      improved()
+    }
   }
 
   let miniflare = await start()
