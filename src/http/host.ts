@@ -18,14 +18,15 @@ export const checkHost = createMiddleware<AppEnv>(async (c, next) => {
   const hosts = hostsOf(c.env)
   const { hostname, pathname } = new URL(c.req.url)
   const isOpen = c.env.ACCESS === 'open'
-  if (isOpen && !hosts.includes(hostname) && PROXIED.some((name) => c.req.header(name) !== undefined)) {
+  if (pathname === '/health' || hosts.includes(hostname)) return next()
+  if (isOpen && PROXIED.some((name) => c.req.header(name) !== undefined)) {
     throw new TrackerError(
       'misdirected',
       'This tracker asks for no keys, so it does not answer through a proxy: start it with EDGERUN_KEYS=on',
     )
   }
   const any = hosts.length === 0 && !isOpen
-  if (any || pathname === '/health' || hosts.includes(hostname) || LOOPBACK.test(hostname)) return next()
+  if (any || LOOPBACK.test(hostname)) return next()
   throw new TrackerError(
     'misdirected',
     `This tracker does not answer to ${hostname}: if that is its name, add it to the variable HOSTS`,

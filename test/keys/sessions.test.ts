@@ -118,6 +118,18 @@ describe('a session', () => {
     expect(await Promise.all([first, second].map((each) => statusWith(cookieOf(each))))).toEqual([401, 401])
   })
 
+  it('is one of a thousand at most that a key has at a time', async () => {
+    const made = await makeKey(tracker, { scope: 'read' })
+    await tracker.sql`
+      insert into api_keys (workspace_id, id, hash, name, scope, created_by, session_of)
+      select 1, 'session' || lpad(n::text, 5, '0'), '', 'x', 'read', ${made.id}, ${made.id} from generate_series(1, 999) as n`
+    expect((await open(made.key)).status).toBe(200)
+    const answer = await open<Problem>(made.key)
+    expect([answer.status, answer.body.detail]).toEqual([409, expect.stringContaining('1,000 sessions')])
+    await tracker.sql`update api_keys set revoked_at = now() where session_of = ${made.id}`
+    expect((await open(made.key)).status).toBe(200)
+  })
+
   it('ends with its key also where it was opened while that was being revoked', async () => {
     const made = await makeKey(tracker, { scope: 'read' })
     const answer = await open(made.key)
