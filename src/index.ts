@@ -24,7 +24,7 @@ export default {
       try {
         await work(db, env, new Date(scheduledTime))
       } catch (error) {
-        log('error', { event, ...describeError(error instanceof Error ? (error.cause ?? error) : error) })
+        log('error', { event, ...describeError(error) })
         failed.push(event)
       }
     }

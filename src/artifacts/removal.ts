@@ -11,7 +11,7 @@ import type { Database } from '../db/database.ts'
 import type { Env } from '../env.ts'
 import { TrackerError } from '../errors.ts'
 import type { AppContext } from '../http/context.ts'
-import { log } from '../http/log.ts'
+import { describeError, log } from '../http/log.ts'
 import { safePath } from './path.ts'
 import { type Removal, RemovalRepository, type RemovalRow, removalOf } from './repository.ts'
 import { ArtifactStore } from './store.ts'
@@ -48,7 +48,7 @@ async function sweep(env: Env, removals: Removal[], pages: number) {
     try {
       if (await removeBelow(new ArtifactStore(env, removal.workspace), removal, budget)) done.push(removal)
     } catch (error) {
-      log('error', { event: 'artifact removal', error: error instanceof Error ? error.name : 'unknown' })
+      log('error', { event: 'artifact removal', ...describeError(error) })
     }
   }
   return { done, files: budget.files }

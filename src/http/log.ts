@@ -11,6 +11,8 @@ export function log(level: 'info' | 'error', line: Record<string, unknown>) {
  */
 export function describeError(thrown: unknown): { error: string; sqlstate?: string; at?: string } {
   if (!(thrown instanceof Error)) return { error: typeof thrown }
+  // What is told of it says less than what it came from.
+  if (thrown.cause !== undefined) return describeError(thrown.cause)
   const sqlstate = sqlState(thrown)
   const [, at] = /\n\s+at (?:.*[/\\(])?([\w.-]+:\d+:\d+)\)?/.exec(thrown.stack ?? '') ?? []
   return {

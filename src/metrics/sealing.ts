@@ -4,7 +4,7 @@
  */
 import { Database } from '../db/database.ts'
 import type { AppContext } from '../http/context.ts'
-import { log } from '../http/log.ts'
+import { describeError, log } from '../http/log.ts'
 import { type Chunk, readChunk, toChunk } from './chunk.ts'
 import { type Columns, merge, rangeOf, slice, startOf } from './columns.ts'
 import { SealingRepository, type WaitingRow } from './sealing-repository.ts'
@@ -45,7 +45,7 @@ async function sealSmall(db: Database, seriesIds: string[]): Promise<void> {
     const { rows } = await db.single(chunks.waiting(seriesIds, BYTES_OF_PASS, SMALL))
     await replace(db, rows, () => false)
   } catch (error) {
-    log('error', { event: 'sealing', error: nameOf(error) })
+    log('error', { event: 'sealing', ...describeError(error) })
   }
 }
 
@@ -131,5 +131,3 @@ function cutBetween({ steps }: Columns, low: number, high: number): number {
   while (to < high && (steps[to] ?? 0) < boundary) to += 1
   return to
 }
-
-const nameOf = (error: unknown) => (error instanceof Error ? error.name : 'unknown')
