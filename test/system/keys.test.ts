@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { readFile, stat } from 'node:fs/promises'
+import { Agent, request as open } from 'node:http'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, expect, it } from 'vitest'
@@ -45,6 +46,24 @@ it.each(['start', 'dev'] as const)(
     expect(stdout).toMatch(/\[\{"step":1,"value":0\.5,/)
   },
 )
+
+it('answers whoever it does not let in on a connection that stays, however much he sends', async () => {
+  const tracker = await Tracker.start({ env: { EDGERUN_KEYS: 'on' } })
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  const send = (method: string, path: string, body?: Buffer) =>
+    new Promise((resolve, reject) => {
+      const request = open(tracker.url + path, { method, agent }, (response) => {
+        response.resume().on('end', () => resolve([response.statusCode, request.reusedSocket]))
+      })
+      request.on('error', reject).end(body)
+    })
+  expect(await send('GET', '/health')).toEqual([200, false])
+  for (const size of [70_000, 9 * 1024 ** 2, 50 * 1024 ** 2]) {
+    expect(await send('POST', '/experiments', Buffer.alloc(size))).toEqual([401, true])
+    expect(await send('GET', '/health')).toEqual([200, true])
+  }
+  agent.destroy()
+})
 
 it('makes, lists and revokes keys by npm run keys, and workspaces', async () => {
   const tracker = await Tracker.start({ env: { EDGERUN_KEYS: 'on' } })

@@ -54,7 +54,7 @@ export async function checkPort(port: number, until = Date.now() + PATIENCE): Pr
   await new Promise((resolve) => server.close(resolve))
 }
 
-/** Whether something listens on a port. */
+/** Whether something listens on a port: what is too busy to take a connection does. */
 export const listens = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
     const socket = connect({ port, host: '127.0.0.1', timeout: 1_000 })
@@ -63,5 +63,5 @@ export const listens = (port: number): Promise<boolean> =>
       resolve(answer)
     }
     socket.once('connect', () => end(true))
-    socket.once('error', () => end(false)).once('timeout', () => end(false))
+    socket.once('error', () => end(false)).once('timeout', () => end(true))
   })

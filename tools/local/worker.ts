@@ -179,6 +179,8 @@ export * from './index.js'
 
 const STATIC = new Set(${JSON.stringify([...names])})
 const RATES = ${JSON.stringify(rates)}
+// In bytes: so much Cloudflare takes of a request.
+const MOST_READ = 100 * 1024 ** 2
 
 class RateLimit {
   counts = new Map()
@@ -214,6 +216,18 @@ async function scheduled(controller, env, context) {
   }
 }
 
+// workerd cuts a connection on which a body was left unread, and with it the answer, or the request that comes next.
+// Cloudflare reads it before the Worker does.
+async function readRest({ body, bodyUsed }) {
+  if (body === null || bodyUsed) return
+  let left = MOST_READ
+  try {
+    for await (const piece of body) if ((left -= piece.byteLength) < 0) break
+  } catch {
+    // Its sender is gone.
+  }
+}
+
 function first(url) {
   const start = url.indexOf('/', url.indexOf('//') + 2) + 1
   const length = url.slice(start).search(/[/?#]/)
@@ -228,7 +242,9 @@ export default {
       const response = await env.LOCAL_ASSETS.fetch(request)
       if (response.status !== 404) return response
     }
-    return worker.fetch(request, withRates(env), context)
+    const response = await worker.fetch(request, withRates(env), context)
+    await readRest(request)
+    return response
   },
 }
 `
