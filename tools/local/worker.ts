@@ -179,8 +179,8 @@ export * from './index.js'
 
 const STATIC = new Set(${JSON.stringify([...names])})
 const RATES = ${JSON.stringify(rates)}
-// In bytes: so much Cloudflare takes of a request.
-const MOST_READ = 100 * 1024 ** 2
+// How long to wait for the rest of a body that nobody has read, in milliseconds.
+const PATIENCE = 2_000
 
 class RateLimit {
   counts = new Map()
@@ -220,12 +220,8 @@ async function scheduled(controller, env, context) {
 // Cloudflare reads it before the Worker does.
 async function readRest({ body, bodyUsed }) {
   if (body === null || bodyUsed) return
-  let left = MOST_READ
-  try {
-    for await (const piece of body) if ((left -= piece.byteLength) < 0) break
-  } catch {
-    // Its sender is gone.
-  }
+  // A sender that is gone, or that pauses, has no use for the answer.
+  await Promise.race([body.pipeTo(new WritableStream()), scheduler.wait(PATIENCE)]).catch(() => {})
 }
 
 function first(url) {
