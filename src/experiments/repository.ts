@@ -3,12 +3,23 @@ import type { Db, Scope, TimeCursor } from '../db/database.ts'
 import { type ExperimentRow, experiments, runs } from '../db/schema.ts'
 import { DEFAULT_EXPERIMENT } from '../ids.ts'
 import { type PageQuery, type Placed, pageStatement } from '../search/page.ts'
+import { contains } from '../search/sql.ts'
 
 export type NewExperiment = Omit<typeof experiments.$inferInsert, 'workspaceId'>
 export type ExperimentPatch = Partial<Pick<ExperimentRow, 'name' | 'owner' | 'description' | 'status'>>
 
 /** Experiments are not the native API's to show while they are in the trash. */
 const shown = isNull(experiments.deletedAt)
+
+/**
+ * When something happened in an experiment, as far as it and its newest run tell: one entry of the index of runs, however
+ * many there are. Raw names, because Drizzle takes the table away from a column that it selects.
+ */
+const activeAt = sql`greatest(${experiments.updatedAt}, (
+  select greatest(started_at, ended_at, alive_at) from runs
+  where runs.workspace_id = experiments.workspace_id and runs.experiment_id = experiments.id and runs.deleted_at is null
+  order by started_at desc, id desc limit 1
+))`.mapWith(experiments.updatedAt)
 
 /** Where a page of owners begins: after this one, most experiments first. */
 export interface OwnerCursor {
@@ -183,12 +194,14 @@ export class ExperimentRepository {
 
   /** Newest first, with the number of runs of each; one row more than `limit` when there is a next page. */
   list(filter: {
+    /** What the name contains. */
+    q?: string | undefined
     owner?: string | undefined
     status?: ExperimentRow['status'] | undefined
     after?: TimeCursor | undefined
     limit: number
   }) {
-    const { owner, status, after, limit } = filter
+    const { q, owner, status, after, limit } = filter
     return this.#db
       .select({
         id: experiments.id,
@@ -196,6 +209,7 @@ export class ExperimentRepository {
         owner: experiments.owner,
         status: experiments.status,
         createdAt: experiments.createdAt,
+        activeAt,
         // Counted for the rows of the page alone; an outer join would count before the limit is applied.
         runCount: this.#db.$count(
           runs,
@@ -211,6 +225,7 @@ export class ExperimentRepository {
         and(
           this.#own,
           shown,
+          q === undefined ? undefined : contains(sql`${experiments.name}`, q),
           owner === undefined ? undefined : eq(experiments.owner, owner),
           status === undefined ? undefined : eq(experiments.status, status),
           after &&

@@ -65,6 +65,10 @@ const ExperimentListed = z
     owner: z.string(),
     status,
     created_at: isoTimestamp,
+    active_at: isoTimestamp.openapi({
+      description:
+        'When it was changed, or its newest run started, ended or last showed a sign of life: the latest of these.',
+    }),
     run_count: z.int().nonnegative(),
   })
   .openapi('ExperimentListed')
@@ -143,6 +147,7 @@ export const experimentRoutes = router()
       summary: 'List experiments, newest first',
       request: {
         query: z.object({
+          q: text(1, 100).optional().openapi({ description: 'What the name contains, in any case.' }),
           owner: text(1, 50).optional(),
           status: status.optional(),
           limit: limit(100, 1_000),
@@ -155,9 +160,9 @@ export const experimentRoutes = router()
       },
     }),
     async (c) => {
-      const { owner, status, limit, cursor: after } = c.req.valid('query')
+      const { q, owner, status, limit, cursor: after } = c.req.valid('query')
       const experiments = new ExperimentRepository(c.var.db.scope)
-      const [rows] = await c.var.db.batch([experiments.list({ owner, status, after, limit })])
+      const [rows] = await c.var.db.batch([experiments.list({ q, owner, status, after, limit })])
       const kept = page(c, rows, limit, (row) => [row.createdAt.getTime(), row.id])
       return c.json(
         kept.map((row) => ({
@@ -166,6 +171,7 @@ export const experimentRoutes = router()
           owner: row.owner,
           status: row.status,
           created_at: row.createdAt.toISOString(),
+          active_at: row.activeAt.toISOString(),
           run_count: row.runCount,
         })),
         200,

@@ -43,6 +43,10 @@ export function compareText(text: SQL, comparator: Comparator, value: string | s
 /** A pattern for LIKE, in which a backslash takes the next character for what it is, and the last for itself. */
 const pattern = (value: string | string[] | null) => String(value).replace(/(?<!\\)(?:\\\\)*\\$/, '$&\\')
 
+/** Whether a text contains another, in any case; what LIKE has a meaning for is taken for what it is. */
+export const contains = (text: SQL, part: string): SQL =>
+  sql`${text} ilike ${`%${part.replace(/[\\%_]/g, '\\$&')}%`}::text`
+
 /** A double compared with a number; NaN is greater than nothing, as nowhere but in Postgres it is. */
 export function compareNumber(number: SQL, comparator: NumberComparator, value: number): SQL {
   const compared = sql`${number} ${sql.raw(OPERATORS[comparator])} ${value}::double precision`

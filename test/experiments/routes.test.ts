@@ -9,6 +9,7 @@ interface Listed {
   owner: string
   status: string
   created_at: string
+  active_at: string
   run_count: number
 }
 
@@ -175,9 +176,11 @@ describe('GET /experiments', () => {
     await tracker.post(`/experiments/${newer.id}/runs`, {})
     const { status, body } = await tracker.get<Listed[]>(`/experiments?owner=${owner}`)
     expect(status).toBe(200)
+    const active_at = expect.stringMatching(ISO)
+    const listed = { owner, status: 'created', active_at }
     expect(body).toEqual([
-      { id: newer.id, name: 'newer', owner, status: 'created', created_at: newer.created_at, run_count: 2 },
-      { id: older.id, name: 'older', owner, status: 'created', created_at: older.created_at, run_count: 0 },
+      { ...listed, id: newer.id, name: 'newer', created_at: newer.created_at, run_count: 2 },
+      { ...listed, id: older.id, name: 'older', created_at: older.created_at, run_count: 0 },
     ])
   })
 
@@ -192,6 +195,51 @@ describe('GET /experiments', () => {
     expect(await ids(`owner=${owner}&status=completed`)).toEqual([done.id])
     expect(await ids('status=completed')).toContain(done.id)
     expect(await ids('status=completed')).not.toContain(open.id)
+  })
+
+  it('finds what is in a name, in any case and letter by letter', async () => {
+    const owner = someone()
+    for (const name of ['Digits É', 'digits 100%', 'a_b', 'aXb', 'c\\d', 'other'])
+      await create({ owner, name })
+    const found = async (q: string) => {
+      const query = new URLSearchParams({ owner, q, limit: '1' })
+      return (await allPages<Listed>(tracker, `/experiments?${query}`)).map(({ name }) => name)
+    }
+    expect(await found('DIGITS')).toEqual(['digits 100%', 'Digits É'])
+    expect(await found('s é')).toEqual(['Digits É'])
+    expect(await found('%')).toEqual(['digits 100%'])
+    expect(await found('A_B')).toEqual(['a_b'])
+    expect(await found('\\')).toEqual(['c\\d'])
+    expect(await found('nothing')).toEqual([])
+    expect(await found('x'.repeat(100))).toEqual([])
+  })
+
+  it('tells when something last happened in it: a change, or in its newest run', async () => {
+    const owner = someone()
+    const { id, created_at } = await create({ owner })
+    const activeAt = async () =>
+      (await tracker.get<Listed[]>(`/experiments?owner=${owner}`)).body[0]?.active_at
+    expect(await activeAt()).toBe(created_at)
+    // One that began before is not the newest, whatever happens in it.
+    const at = (year: number) => `${year}-01-01T00:00:00.000Z`
+    const run = async (started_at: string) =>
+      (await tracker.post<Run>(`/experiments/${id}/runs`, { started_at })).body.id
+    const older = await run(at(2090))
+    expect(await activeAt()).toBe(at(2090))
+    const newest = await run(at(2091))
+    expect(await activeAt()).toBe(at(2091))
+    await tracker.patch(`/runs/${older}`, { status: 'completed', ended_at: at(2099) })
+    expect(await activeAt()).toBe(at(2091))
+    await tracker.patch(`/runs/${newest}`, { status: 'completed', ended_at: at(2092) })
+    expect(await activeAt()).toBe(at(2092))
+    await tracker.sql`update runs set alive_at = ${at(2093)} where id = ${newest}`
+    expect(await activeAt()).toBe(at(2093))
+    await tracker.sql`update experiments set updated_at = ${at(2094)} where id = ${id}`
+    expect(await activeAt()).toBe(at(2094))
+    // What is in the trash is not there.
+    await tracker.sql`update experiments set updated_at = created_at where id = ${id}`
+    await tracker.sql`update runs set deleted_at = now() where id = ${newest}`
+    expect(await activeAt()).toBe(at(2099))
   })
 
   it('pages by keyset, each row once, also when rows come in between', async () => {
@@ -222,6 +270,9 @@ describe('GET /experiments', () => {
     'cursor=nonsense',
     'owner=',
     'owner=%00',
+    'q=',
+    'q=%00',
+    `q=${'x'.repeat(101)}`,
   ])('refuses ?%s and names the parameter', async (query) => {
     const { status, body } = await tracker.get<Problem>(`/experiments?${query}`)
     expect(status).toBe(422)
