@@ -3,7 +3,7 @@ import { z } from '@hono/zod-openapi'
 import { type Finding, invalid, notFound } from '../errors.ts'
 import { epochMilliseconds, isInt64, queryInteger, several, TIMESTAMP_FAULT } from '../http/schemas.ts'
 import { nameSchema } from '../metrics/openapi.ts'
-import { MAX_RANK, nameFault } from '../metrics/points.ts'
+import { MAX_RANK, nameFindings, TOLD } from '../metrics/points.ts'
 import { AXES, type ChartQuery, MAX_BUCKETS } from './repository.ts'
 
 const MAX_RUNS = 100
@@ -12,9 +12,6 @@ const MAX_NAMES = 20
 /** How many series a chart may have, and of how many it may give the mean. */
 const MAX_SERIES = MAX_RUNS * MAX_NAMES
 const MAX_AVERAGED = 10 * MAX_SERIES
-
-/** How many characters of something unusable are told back. */
-const TOLD = 80
 
 /** An end of the range: what it may be depends on the axis, so it is read later. */
 const end = (description: string) =>
@@ -82,17 +79,10 @@ export function chartQuery(asked: z.infer<typeof ChartParameters>, version: stri
   const ids = asked.runs.flatMap((runs) => runs.split(',')).map((id) => id.toLowerCase())
   const [runs, names] = [[...new Set(ids)], [...new Set(asked.names)]]
   const findings: Finding[] = []
-  for (const [path, list, max] of [
-    ['runs', ids, MAX_RUNS],
-    ['names', asked.names, MAX_NAMES],
-  ] as const) {
-    if (list.length > max) findings.push({ path, message: `has ${list.length} ${path}; at most ${max}` })
+  if (ids.length > MAX_RUNS) {
+    findings.push({ path: 'runs', message: `has ${ids.length} runs; at most ${MAX_RUNS}` })
   }
-  for (const name of names) {
-    const fault = nameFault(name)
-    if (fault !== undefined)
-      findings.push({ path: 'names', message: `${JSON.stringify(name.slice(0, TOLD))} ${fault}` })
-  }
+  findings.push(...nameFindings('names', asked.names, MAX_NAMES))
   const position = (path: 'from' | 'to'): bigint | undefined => {
     const text = asked[path]
     if (text === undefined) return undefined

@@ -56,6 +56,21 @@ export function nameFault(name: string): string | undefined {
   return name === '.' || name === '..' ? 'must not be . or ..' : undefined
 }
 
+/** How many characters of something unusable are told back. */
+export const TOLD = 80
+
+/** What is wrong with names of metrics in a query: how many they are, and each that can be no metric's. */
+export function nameFindings(path: string, names: string[], max: number): Finding[] {
+  const findings =
+    names.length > max ? [{ path, message: `has ${names.length} ${path}; at most ${max}` }] : []
+  for (const name of new Set(names)) {
+    const fault = nameFault(name)
+    if (fault !== undefined)
+      findings.push({ path, message: `${JSON.stringify(name.slice(0, TOLD))} ${fault}` })
+  }
+  return findings
+}
+
 /**
  * Reads `{"metrics": […], "rank"}` (rows) or `{"series": […], "rank"}` (columns).
  *

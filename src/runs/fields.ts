@@ -10,6 +10,7 @@ import { compareNumber, comparesNumbers, compareText, type OrderKey } from '../s
 /** How an API writes what a run has: statuses and ids are compared as its users see them. */
 export interface RunWords {
   id: SQL
+  parentId: SQL
   status: SQL
   artifactUri: SQL
 }
@@ -17,6 +18,7 @@ export interface RunWords {
 /** A run's status in MLflow's words, and its id in MLflow's form. */
 export const MLFLOW_WORDS: RunWords = {
   id: hexId(runs.id),
+  parentId: hexId(runs.parentRunId),
   status: sql`case ${runs.status} when 'completed' then 'FINISHED' else upper(${runs.status}) end`,
   artifactUri: sql`coalesce(
     ${runs.artifactUri},
@@ -26,6 +28,7 @@ export const MLFLOW_WORDS: RunWords = {
 
 export const NATIVE_WORDS: RunWords = {
   id: sql`${runs.id}::text`,
+  parentId: sql`${runs.parentRunId}::text`,
   status: sql`${runs.status}`,
   artifactUri: MLFLOW_WORDS.artifactUri,
 }
@@ -52,6 +55,7 @@ const ENTITIES: Record<string, Entity | undefined> = {
 
 type Attribute =
   | 'run_id'
+  | 'parent_run_id'
   | 'run_name'
   | 'user_id'
   | 'status'
@@ -63,6 +67,7 @@ type Attribute =
 const ATTRIBUTES: Record<string, Attribute | undefined> = {
   run_id: 'run_id',
   id: 'run_id',
+  parent_run_id: 'parent_run_id',
   run_name: 'run_name',
   'run name': 'run_name',
   'Run name': 'run_name',
@@ -81,6 +86,10 @@ const ATTRIBUTES: Record<string, Attribute | undefined> = {
 }
 
 const NUMERIC: readonly Attribute[] = ['start_time', 'end_time', 'seed']
+
+/** Attributes that a run may lack, under the native API's names: MLflow knows no such question. */
+const NULLABLE = ['parent_run_id', 'name', 'seed', 'ended_at']
+
 const DATASET_KEYS = ['name', 'digest', 'context']
 
 const NUMBER_COMPARATORS = ['=', '!=', '<', '<=', '>', '>='] as const
@@ -125,6 +134,8 @@ function attributeValue(attribute: Attribute, words: RunWords): SQL {
   switch (attribute) {
     case 'run_id':
       return words.id
+    case 'parent_run_id':
+      return words.parentId
     case 'run_name':
       return sql`${runs.name}`
     case 'user_id':
@@ -163,9 +174,11 @@ export function runComparison(text: Text, words: RunWords): (comparison: Compari
       throw fault(`${field.aggregate}() is of metrics alone`, field.at)
     }
     const isNull = comparator === 'IS NULL' || comparator === 'IS NOT NULL'
-    if (isNull && entity !== 'parameter' && entity !== 'tag') {
+    const isNullable = entity === 'attribute' && NULLABLE.includes(field.key)
+    if (isNull && entity !== 'parameter' && entity !== 'tag' && !isNullable) {
       throw fault(
-        `IS NULL / IS NOT NULL is only supported for tags and params, not for '${entity}' '${field.key}'`,
+        `IS NULL / IS NOT NULL is only supported for tags and params, not for '${entity}' '${field.key}'` +
+          (entity === 'attribute' ? ` (of attributes for ${NULLABLE.join(', ')})` : ''),
         field.at,
       )
     }
@@ -222,6 +235,7 @@ export function runComparison(text: Text, words: RunWords): (comparison: Compari
       case 'attribute': {
         const attribute = attributeOf(field, text, 'filter')
         const held = attributeValue(attribute, words)
+        if (isNull) return compareText(held, comparator, null)
         if (NUMERIC.includes(attribute)) {
           const number = value.type === 'number' ? value.value : momentOf(field, value)
           if (number === undefined) {
@@ -234,7 +248,10 @@ export function runComparison(text: Text, words: RunWords): (comparison: Compari
           return compareNumber(sql`${held}::double precision`, comparator, number)
         }
         check(TEXT_COMPARATORS)
-        if (attribute === 'run_id') return compareIds(comparator, texts('attributes'), held)
+        if (attribute === 'run_id') return compareIds(sql`${runs.id}`, comparator, texts('attributes'), held)
+        if (attribute === 'parent_run_id') {
+          return compareIds(sql`${runs.parentRunId}`, comparator, texts('attributes'), held)
+        }
         return compareText(held, comparator, texts('attributes'))
       }
     }
@@ -252,14 +269,14 @@ const momentOf = ({ key }: Field, value: Comparison['value']) =>
   value.type === 'string' && key.endsWith('_at') ? epochMilliseconds(value.value) : undefined
 
 /** By the key where that is possible; either API's form of an id will do. */
-function compareIds(comparator: Comparator, value: string | string[] | null, held: SQL): SQL {
+function compareIds(column: SQL, comparator: Comparator, value: string | string[] | null, held: SQL): SQL {
   const digits = (id: string) => id.replaceAll('-', '').toLowerCase()
   const ids = [value ?? []]
     .flat()
     .map(digits)
     .filter((id) => /^[0-9a-f]{32}$/.test(id))
-  if (comparator === '=' || comparator === 'IN') return sql`${runs.id} = any(${sql.param(ids)}::uuid[])`
-  if (comparator === '!=' || comparator === 'NOT IN') return sql`${runs.id} <> all(${sql.param(ids)}::uuid[])`
+  if (comparator === '=' || comparator === 'IN') return sql`${column} = any(${sql.param(ids)}::uuid[])`
+  if (comparator === '!=' || comparator === 'NOT IN') return sql`${column} <> all(${sql.param(ids)}::uuid[])`
   return compareText(held, comparator, value)
 }
 

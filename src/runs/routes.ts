@@ -11,6 +11,8 @@ import { conflicts, finds, json, jsonBody, reads, takesBody } from '../http/resp
 import { pathId, several } from '../http/schemas.ts'
 import { creationHash, newId } from '../ids.ts'
 import { AuditRepository } from '../keys/audit.ts'
+import { nameSchema } from '../metrics/openapi.ts'
+import { nameFindings } from '../metrics/points.ts'
 import { MetricRepository } from '../metrics/repository.ts'
 import { parseFilter, parseOrder } from '../search/filter.ts'
 import { pageOf } from '../search/page.ts'
@@ -27,6 +29,7 @@ import {
   RunListed,
   run,
   runFound,
+  runFoundWith,
   runStatus,
   SERIES_SHOWN,
   tooManyNamed,
@@ -34,6 +37,9 @@ import {
 
 /** Of an order. */
 const MAX_CLAUSES = 10
+
+/** That runs are listed with. */
+const MAX_METRICS = 50
 
 const tags = ['runs']
 const params = z.object({ id: pathId('Run') })
@@ -88,9 +94,11 @@ export const runRoutes = router()
       tags,
       summary: 'List or search the runs of an experiment, newest first',
       description:
-        'Without their metrics, of which there can be thousands a run: `/runs/{id}` has them. A `filter` is as in ' +
+        'Of their metrics, of which there can be thousands a run, those that `metrics` names: `/runs/{id}` has all. ' +
+        'A `filter` is as in ' +
         "`metrics.loss < 0.5 AND (params.lr = '0.1' OR NOT tags.host LIKE 'gpu%')`; beside `metrics`, `params` " +
-        'and `tags` there are `datasets` and the fields of the run itself. A metric is its latest value of rank 0, or ' +
+        'and `tags` there are `datasets` and the fields of the run itself, as in `id IN (…)` and ' +
+        '`parent_run_id IS NULL`. A metric is its latest value of rank 0, or ' +
         '`min(metrics.loss)`, `max(metrics.loss)`.',
       request: {
         params: ofExperiment,
@@ -100,6 +108,11 @@ export const runRoutes = router()
           order_by: several('Clauses such as `metrics.loss DESC`, the most important first.', MAX_CLAUSES, {
             type: 'string',
           }).optional(),
+          metrics: several(
+            `Up to ${MAX_METRICS} metrics that each run is to come with; several times, because a name may hold a comma.`,
+            MAX_METRICS,
+            nameSchema,
+          ).optional(),
           limit: limit(100, 1_000),
           cursor: orderCursor,
         }),
@@ -116,34 +129,41 @@ export const runRoutes = router()
         status,
         filter: filterText = '',
         order_by: orderTexts = [],
+        metrics,
         limit,
         cursor,
       } = c.req.valid('query')
+      const findings = nameFindings('metrics', metrics ?? [], MAX_METRICS)
       if (orderTexts.length > MAX_CLAUSES) {
         const message = `has ${orderTexts.length} clauses; at most ${MAX_CLAUSES}`
-        throw invalid([{ path: 'order_by', message }])
+        findings.push({ path: 'order_by', message })
       }
+      if (findings.length > 0) throw invalid(findings)
       const experiments = new ExperimentRepository(c.var.db.scope)
       const [[experiment], { rows }] = await c.var.db.batch([
         experiments.exists(id),
-        listRuns(c.var.db.scope, {
-          experimentIds: [id],
-          trash: 'without',
-          status,
-          filter: parseFilter(filterText, c.var.limits),
-          filterText,
-          orders: orderTexts.map((order) => parseOrder(order, c.var.limits)),
-          orderTexts,
-          words: NATIVE_WORDS,
-          idAscending: false,
-          cursor,
-          limit,
-        }),
+        listRuns(
+          c.var.db.scope,
+          {
+            experimentIds: [id],
+            trash: 'without',
+            status,
+            filter: parseFilter(filterText, c.var.limits),
+            filterText,
+            orders: orderTexts.map((order) => parseOrder(order, c.var.limits)),
+            orderTexts,
+            words: NATIVE_WORDS,
+            idAscending: false,
+            cursor,
+            limit,
+          },
+          [...new Set(metrics)],
+        ),
       ])
       if (!experiment) throw notFound('Experiment')
       const { kept, next } = pageOf(rows, limit)
       if (next !== undefined) linkTo(c, next)
-      return c.json(kept.map(runFound), 200)
+      return c.json(kept.map(metrics === undefined ? runFound : runFoundWith), 200)
     },
   )
   .openapi(

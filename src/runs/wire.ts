@@ -13,10 +13,19 @@ import {
   text,
   timestamp,
 } from '../http/schemas.ts'
-import { SeriesSummary, seriesSummary } from '../metrics/wire.ts'
+import { toStep } from '../metrics/columns.ts'
+import {
+  orNull,
+  SeriesSummary,
+  seriesSummary,
+  WireStep,
+  WireValue,
+  wireStep,
+  wireValue,
+} from '../metrics/wire.ts'
 import { LONGEST_TIMEOUT, SHORTEST_TIMEOUT } from './heartbeat.ts'
 import type { NewRun as NewRunRow } from './repository.ts'
-import type { ListedRun } from './search.ts'
+import type { ListedRun, ListedWithMetrics } from './search.ts'
 
 export const runStatus = z.enum(RUN_STATUSES)
 
@@ -60,26 +69,44 @@ export const RunSummary = z
 
 const stored = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]))
 
-export const RunListed = z
+/** What a run shows of itself, wherever it is shown. */
+const runFields = z.object({
+  id: z.guid(),
+  experiment_id: z.guid(),
+  parent_run_id: z.guid().nullable(),
+  name: z.string().nullable(),
+  status: runStatus,
+  seed: z.int().nullable(),
+  started_at: isoTimestamp,
+  ended_at: isoTimestamp.nullable(),
+  params: stored,
+  tags: stored,
+  heartbeat_timeout: z.int().nullable().openapi(HEARTBEAT_TIMEOUT),
+  last_heartbeat_at: isoTimestamp.nullable().openapi({
+    description:
+      'The last sign of life that was written down: the last one may be an eighth of the timeout younger.',
+  }),
+  status_reason: z.string().nullable().openapi({
+    description: 'Why it has failed, where it is the tracker that says so.',
+    example: 'no sign of life for 300 s',
+  }),
+})
+
+const MetricListed = z
   .object({
-    id: z.guid(),
-    experiment_id: z.guid(),
-    parent_run_id: z.guid().nullable(),
-    name: z.string().nullable(),
-    status: runStatus,
-    seed: z.int().nullable(),
-    started_at: isoTimestamp,
-    ended_at: isoTimestamp.nullable(),
-    params: stored,
-    tags: stored,
-    heartbeat_timeout: z.int().nullable().openapi(HEARTBEAT_TIMEOUT),
-    last_heartbeat_at: isoTimestamp.nullable().openapi({
+    last: WireValue,
+    step: WireStep.openapi({ description: 'That of `last`: the highest.' }),
+    min: orNull(WireValue).openapi({ description: 'The lowest finite value; null where there is none.' }),
+    max: orNull(WireValue).openapi({ description: 'The highest finite value; null where there is none.' }),
+    count: z.int().positive().openapi({ description: 'Of points.' }),
+  })
+  .openapi('MetricListed')
+
+export const RunListed = runFields
+  .extend({
+    metrics: z.record(z.string(), MetricListed).optional().openapi({
       description:
-        'The last sign of life that was written down: the last one may be an eighth of the timeout younger.',
-    }),
-    status_reason: z.string().nullable().openapi({
-      description: 'Why it has failed, where it is the tracker that says so.',
-      example: 'no sign of life for 300 s',
+        'Those of rank 0 that were asked for and that the run has; only where `metrics` asks for some.',
     }),
   })
   .openapi('RunListed')
@@ -91,11 +118,13 @@ export const Heartbeat = z
 /** How many series a run shows of itself; all of them are at `/runs/{id}/metrics`, in pages. */
 export const SERIES_SHOWN = 1_000
 
-export const Run = RunListed.extend({
-  metrics: z.array(SeriesSummary).openapi({
-    description: `The first ${SERIES_SHOWN.toLocaleString('en')} by name and rank; /runs/{id}/metrics has them all.`,
-  }),
-}).openapi('Run')
+export const Run = runFields
+  .extend({
+    metrics: z.array(SeriesSummary).openapi({
+      description: `The first ${SERIES_SHOWN.toLocaleString('en')} by name and rank; /runs/{id}/metrics has them all.`,
+    }),
+  })
+  .openapi('Run')
 
 export const runSummary = (row: Pick<RunRow, 'id' | 'startedAt' | 'status'>) => ({
   id: row.id,
@@ -134,6 +163,23 @@ export const runFound = (row: ListedRun) => ({
   heartbeat_timeout: row.heartbeat_timeout,
   last_heartbeat_at: row.alive === null ? null : new Date(Number(row.alive)).toISOString(),
   status_reason: row.status_reason,
+})
+
+/** As `runFound`, with the metrics that were asked for. */
+export const runFoundWith = (row: ListedWithMetrics) => ({
+  ...runFound(row),
+  metrics: Object.fromEntries(
+    (row.summaries ?? []).map(([name, last, step, min, max, count]) => [
+      name,
+      {
+        last: wireValue(Number(last)),
+        step: wireStep(toStep(step)),
+        min: min === null ? null : wireValue(Number(min)),
+        max: max === null ? null : wireValue(Number(max)),
+        count: Number(count),
+      },
+    ]),
+  ),
 })
 
 export const run = (row: RunRow, metrics: SeriesRow[]) => ({

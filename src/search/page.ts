@@ -95,6 +95,8 @@ export function wholeRows({
         select ${columns}, placed.cursor, placed.place from placed join ${read}
         where placed.place > ${begin}::int and placed.place <= ${begin + length}::int
           ${names.length === 0 ? sql`` : sql`and ${total} <= ${MAX_PAGE_BYTES}::int`}
+        -- Keeps it a query of its own: else what a row is made of is put together once more to see how large it is.
+        offset 0
       ) as page
     )`)
     names.push(name)

@@ -66,7 +66,15 @@ const NO_ORDER = [
 
 /** Native routes, their query parameters and what each of them does not take. */
 const NATIVE: [target: string, Record<string, string[]>][] = [
-  ['/experiments', { limit: [...NO_COUNT, '1001'], cursor: NO_CURSOR, status: NO_ENUM }],
+  [
+    '/experiments',
+    {
+      limit: [...NO_COUNT, '1001'],
+      cursor: NO_CURSOR,
+      status: NO_ENUM,
+      q: ['', '%00', '%ED%A0%80', 'x'.repeat(101)],
+    },
+  ],
   ['/owners', { limit: [...NO_COUNT, '1001'], cursor: NO_CURSOR.filter((value) => !/^1\.2/.test(value)) }],
   [
     '/experiments/{experiment}/runs',
@@ -76,6 +84,7 @@ const NATIVE: [target: string, Record<string, string[]>][] = [
       status: NO_ENUM,
       filter: NO_FILTER,
       order_by: NO_ORDER,
+      metrics: ['', '.', '%00', '%0A', 'x'.repeat(251), `a${'&metrics=a'.repeat(50)}`],
     },
   ],
   ['/runs/{run}/metrics', { limit: NO_COUNT, cursor: NO_CURSOR.filter((value) => !/^1\.2/.test(value)) }],

@@ -113,9 +113,18 @@ describe('each sees what is its own, and nothing else', () => {
     isMarked?: false,
   ][] = [
     ['experiments', ({ tracker }) => tracker.get('/experiments')],
+    ['experiments by name', ({ tracker }) => tracker.get(`/experiments?q=${twins.name.slice(0, 9)}`)],
     ['owners', ({ tracker }) => tracker.get('/owners')],
     ['an experiment', ({ tracker }) => tracker.get(`/experiments/${twins.experiment}`)],
     ['runs', ({ tracker }) => tracker.get(`/experiments/${twins.experiment}/runs`)],
+    ['runs with metrics', ({ tracker }) => tracker.get(`/experiments/${twins.experiment}/runs?metrics=loss`)],
+    [
+      'runs of a parent',
+      ({ tracker }) =>
+        tracker.get(
+          query(`/experiments/${twins.experiment}/runs`, { filter: `parent_run_id = '${twins.run}'` }),
+        ),
+    ],
     ['a run', ({ tracker }) => tracker.get(`/runs/${twins.run}`)],
     ['metrics of a run', ({ tracker }) => tracker.get(`/runs/${twins.run}/metrics`)],
     [

@@ -1,0 +1,47 @@
+/** What Postgres reads to answer a statement. */
+import type { SQL } from 'drizzle-orm'
+import { sql } from 'drizzle-orm'
+import type { Scope } from '../../src/db/database.ts'
+import { openDatabase } from './scope.ts'
+import type { Tracker } from './tracker.ts'
+
+interface Node {
+  'Node Type': string
+  'Relation Name'?: string
+  'Actual Rows': number
+  'Actual Loops': number
+  'Rows Removed by Filter'?: number
+  'Rows Removed by Index Recheck'?: number
+  Plans?: Node[]
+}
+
+export interface Reading {
+  /** How many rows of each table, or entries of its indexes, were looked at. */
+  rows: Record<string, number>
+  /** By what means, as in `Index Only Scan of series`. */
+  scans: string[]
+}
+
+/** Runs a statement and tells what it read; the tables are analyzed first. */
+export async function reading(
+  tracker: Tracker,
+  statement: (scope: Scope) => { getSQL(): SQL },
+): Promise<Reading> {
+  await tracker.sql`analyze runs, series, experiments`
+  const db = openDatabase(tracker.env)
+  const { scope } = db
+  const explained = sql`explain (analyze, timing off, format json) ${statement(scope).getSQL()}`
+  const [{ rows }] = await db.batch([scope.db.execute<{ 'QUERY PLAN': [{ Plan: Node }] }>(explained)])
+  const found: Reading = { rows: {}, scans: [] }
+  const visit = (node: Node | undefined) => {
+    const table = node?.['Relation Name']
+    if (node && table !== undefined) {
+      const removed = (node['Rows Removed by Filter'] ?? 0) + (node['Rows Removed by Index Recheck'] ?? 0)
+      found.rows[table] = (found.rows[table] ?? 0) + (node['Actual Rows'] + removed) * node['Actual Loops']
+      found.scans.push(`${node['Node Type']} of ${table}`)
+    }
+    node?.Plans?.forEach(visit)
+  }
+  visit(rows[0]?.['QUERY PLAN'][0].Plan)
+  return found
+}
