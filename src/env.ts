@@ -19,4 +19,6 @@ export interface Env {
   KEY_RATE?: RateLimit
   /** The store of artifacts. */
   ARTIFACTS?: R2Bucket
+  /** The static files: the page. */
+  ASSETS?: Fetcher
 }

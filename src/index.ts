@@ -3,6 +3,7 @@ import { removeDue } from './artifacts/removal.ts'
 import { Database } from './db/database.ts'
 import type { Env } from './env.ts'
 import { describeError, log } from './http/log.ts'
+import { pageFor } from './http/page.ts'
 import { removeEndedSessions } from './keys/sessions.ts'
 import { sealAll } from './metrics/sealing.ts'
 import { failSilent } from './runs/heartbeat.ts'
@@ -16,7 +17,7 @@ const SCHEDULED: Record<string, (db: Database, env: Env, due: Date) => Promise<u
 }
 
 export default {
-  fetch: app.fetch,
+  fetch: (request, env, ctx) => pageFor(request, env) ?? app.fetch(request, env, ctx),
   async scheduled({ scheduledTime }, env, ctx) {
     const db = new Database(env, (promise) => ctx.waitUntil(promise))
     const failed: string[] = []

@@ -1,7 +1,8 @@
-/** Gathers the Worker's static files in `dist/assets`: the interactive API page, which must work without internet. */
+/** Makes the Worker's static files in `dist/assets`: the page, and the interactive API page, which must work without internet. */
 import { cp, mkdir, rename, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import path from 'node:path'
+import { build } from 'vite'
 
 const root = path.resolve(import.meta.dirname, '..')
 const swagger = path.dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'))
@@ -15,3 +16,4 @@ await rename(path.join(target, '_headers'), path.join(root, 'dist/assets/_header
 for (const file of ['swagger-ui-bundle.js', 'swagger-ui.css', 'favicon-32x32.png', 'LICENSE']) {
   await cp(path.join(swagger, file), path.join(target, file))
 }
+await build({ configFile: path.join(root, 'src/dashboard/vite.config.ts') })

@@ -21,11 +21,11 @@ const ATTEMPTS = 3
 const ATTEMPTS_BEGIN_WITHIN = 5_000
 const FIRST_PAUSE = 100
 
-interface Rows<T> {
+export interface Rows<T> {
   rows: T[]
 }
 
-interface RowsHKT extends PgQueryResultHKT {
+export interface RowsHKT extends PgQueryResultHKT {
   type: Rows<this['row']>
 }
 

@@ -78,7 +78,7 @@ export async function runWorker(
             modulesRoot: build.bundle,
             modules: await modulesOf(build.bundle),
             bindings: { ...options.bindings, ...bindings },
-            serviceBindings: { ...options.serviceBindings, LOCAL_ASSETS: 'assets' },
+            serviceBindings: { ...options.serviceBindings, ASSETS: 'assets' },
             unsafeDirectSockets: [{ host: '127.0.0.1', port }],
           },
           {
@@ -235,7 +235,7 @@ export default {
   ...(worker.scheduled && { scheduled }),
   async fetch(request, env, context) {
     if ((request.method === 'GET' || request.method === 'HEAD') && STATIC.has(first(request.url))) {
-      const response = await env.LOCAL_ASSETS.fetch(request)
+      const response = await env.ASSETS.fetch(request)
       if (response.status !== 404) return response
     }
     const response = await worker.fetch(request, withRates(env), context)

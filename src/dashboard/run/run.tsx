@@ -1,0 +1,4 @@
+/** One run. */
+export function Run({ id }: { id: string }) {
+  return <main>{id}</main>
+}
