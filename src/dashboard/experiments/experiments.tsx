@@ -113,6 +113,7 @@ export function Experiments() {
                 <th>Status</th>
                 <th class="right">Runs</th>
                 <th>Owner</th>
+                <th>Active</th>
                 <th>Created</th>
                 <th>
                   <span class="hidden">Actions</span>
@@ -137,7 +138,7 @@ export function Experiments() {
 }
 
 function Row({ experiment }: { experiment: ExperimentListed }) {
-  const { id, name, owner, status, run_count, created_at } = experiment
+  const { id, name, owner, status, run_count, active_at, created_at } = experiment
   const queries = useQueryClient()
   const [isRenaming, rename] = useState(false)
   const refresh = () => queries.invalidateQueries({ queryKey: ['experiments'] })
@@ -187,6 +188,9 @@ function Row({ experiment }: { experiment: ExperimentListed }) {
       </td>
       <td class="right number">{run_count.toLocaleString('en')}</td>
       <td>{owner}</td>
+      <td>
+        <Ago at={active_at} />
+      </td>
       <td>
         <Ago at={created_at} />
       </td>
