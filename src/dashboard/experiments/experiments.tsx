@@ -110,11 +110,11 @@ export function Experiments() {
             <thead>
               <tr>
                 <th>Name</th>
-                <th>Status</th>
+                <th class="extra">Status</th>
                 <th class="right">Runs</th>
-                <th>Owner</th>
+                <th class="extra">Owner</th>
                 <th>Active</th>
-                <th>Created</th>
+                <th class="extra">Created</th>
                 <th>
                   <span class="hidden">Actions</span>
                 </th>
@@ -183,15 +183,15 @@ function Row({ experiment }: { experiment: ExperimentListed }) {
           <a href={`/e/${id}`}>{name}</a>
         )}
       </td>
-      <td>
+      <td class="extra">
         <Status status={status} />
       </td>
       <td class="right number">{run_count.toLocaleString('en')}</td>
-      <td>{owner}</td>
+      <td class="extra">{owner}</td>
       <td>
         <Ago at={active_at} />
       </td>
-      <td>
+      <td class="extra">
         <Ago at={created_at} />
       </td>
       <td class="actions">
