@@ -1,5 +1,6 @@
 import { methodNotAllowed } from 'hono/method-not-allowed'
 import { requestId } from 'hono/request-id'
+import { analysisRoutes } from './analysis/routes.ts'
 import { chartRoutes } from './charts/routes.ts'
 import { TrackerError } from './errors.ts'
 import { experimentRoutes } from './experiments/routes.ts'
@@ -54,6 +55,7 @@ export const app = base
   .route('/', runRoutes)
   .route('/', metricRoutes)
   .route('/', chartRoutes)
+  .route('/', analysisRoutes)
 
 const SCHEMES = {
   bearer: { type: 'http', scheme: 'bearer', description: 'An API key.' },

@@ -49,6 +49,7 @@ const NATIVE: Record<string, Need> = {
   'GET /experiments/:id': 'read',
   'PATCH /experiments/:id': 'write',
   'DELETE /experiments/:id': 'write',
+  'GET /experiments/:id/fields': 'read',
   'GET /owners': 'read',
 
   'POST /experiments/:id/runs': 'ingest',

@@ -22,7 +22,7 @@ def before_call(ctx, case, kwargs):
     if isinstance(case.query, dict):
         fit_range(case.query)
         name_a_run(case.query)
-        if case.path == "/experiments/{id}/runs":
+        if re.fullmatch(r"/experiments/\{id\}/\w+", case.path):
             fit_search(case.query)
     fit_columns(case)
     fit_key(case)

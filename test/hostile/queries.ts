@@ -75,6 +75,15 @@ const NATIVE: [target: string, Record<string, string[]>][] = [
       q: ['', '%00', '%ED%A0%80', 'x'.repeat(101)],
     },
   ],
+  [
+    '/experiments/{experiment}/fields?kind=metrics',
+    {
+      limit: [...NO_COUNT, '1001'],
+      cursor: NO_CURSOR,
+      q: ['', '%00', 'x'.repeat(251)],
+    },
+  ],
+  ['/experiments/{experiment}/fields', { kind: ['', 'metric', 'METRICS', '%00'] }],
   ['/owners', { limit: [...NO_COUNT, '1001'], cursor: NO_CURSOR.filter((value) => !/^1\.2/.test(value)) }],
   [
     '/experiments/{experiment}/runs',

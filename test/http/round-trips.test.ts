@@ -23,6 +23,7 @@ const ROUTES: Record<string, [trips: number, body?: unknown]> = {
   'GET /experiments': [1],
   'GET /experiments/{id}': [1],
   'PATCH /experiments/{id}': [1, { status: 'running' }],
+  'GET /experiments/{id}/fields': [1],
   'GET /owners': [1],
   'POST /experiments/{id}/runs': [1, { params: { lr: 1 } }],
   'GET /experiments/{id}/runs': [1],
@@ -76,6 +77,7 @@ describe('one request makes one round trip', () => {
       .replace('/runs/{id}', `/runs/${run}`)
       .replace('/keys/{id}', `/keys/${made.body.id}`)
       .replace('{name}', 'loss')
+      .replace(/\/fields$/, '/fields?kind=metrics')
       .replace('/charts', `/charts?runs=${run}&names=loss`)
     const before = roundTrips()
     const { status } = await tracker.send(method, path, body)

@@ -63,7 +63,12 @@ async function fill(
 ): Promise<string> {
   const [run_id, experiment_id] = [hex(t.run), hex(t.experiment)]
   await own.post('/experiments', { id: t.experiment, name: t.name, owner: mark, description: mark })
-  await own.post(`/experiments/${t.experiment}/runs`, { id: t.run, name: mark, params: { by: mark } })
+  await own.post(`/experiments/${t.experiment}/runs`, {
+    id: t.run,
+    name: mark,
+    params: { by: mark, [`p-${mark}`]: 1 },
+    tags: { [`t-${mark}`]: 1 },
+  })
   await own.post(`/experiments/${t.experiment}/runs`, { id: t.child, name: mark, parent_run_id: t.run })
   for (const run of [t.run, t.child]) {
     const steps = Array.from({ length: 10 }, (_, step) => ({ name: 'loss', step, value: value + 0.12345 }))
@@ -125,6 +130,12 @@ describe('each sees what is its own, and nothing else', () => {
           query(`/experiments/${twins.experiment}/runs`, { filter: `parent_run_id = '${twins.run}'` }),
         ),
     ],
+    [
+      'names of metrics',
+      ({ tracker }) => tracker.get(`/experiments/${twins.experiment}/fields?kind=metrics`),
+    ],
+    ['names of params', ({ tracker }) => tracker.get(`/experiments/${twins.experiment}/fields?kind=params`)],
+    ['names of tags', ({ tracker }) => tracker.get(`/experiments/${twins.experiment}/fields?kind=tags`)],
     ['a run', ({ tracker }) => tracker.get(`/runs/${twins.run}`)],
     ['metrics of a run', ({ tracker }) => tracker.get(`/runs/${twins.run}/metrics`)],
     [

@@ -76,6 +76,7 @@ const NATIVE: Record<string, (f: Fixture) => Example> = {
   'GET /experiments/:id': NONE,
   'PATCH /experiments/:id': () => ({ body: { name: 'y' } }),
   'DELETE /experiments/:id': NONE,
+  'GET /experiments/:id/fields': () => ({ query: { kind: 'metrics' } }),
   'GET /owners': NONE,
 
   'POST /experiments/:id/runs': () => ({ body: {} }),
