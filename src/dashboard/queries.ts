@@ -20,3 +20,6 @@ export const queries = new QueryClient({
     },
   },
 })
+
+/** As `placeholderData`, where what was shown before is of something else, and must not stand in the place of this. */
+export const nothing = () => undefined

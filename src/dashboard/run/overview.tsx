@@ -1,0 +1,50 @@
+/** A run's curves: those of the model, and those of the machine in a tab of their own. */
+import { useMemo } from 'preact/hooks'
+import type { Run } from '../api.ts'
+import { Charts } from '../charts/charts.tsx'
+import { strokeOf } from '../colour.ts'
+import { Empty } from '../ui/parts.tsx'
+import { isLive, noteTag } from './about.ts'
+import { SafeMarkdown } from './safe-markdown.tsx'
+
+const isSystem = (name: string) => name.startsWith('system/')
+const isOfModel = (name: string) => !isSystem(name)
+
+export function Overview({ run }: { run: Run }) {
+  const note = String(run.tags[noteTag(run.tags)] ?? '')
+  return (
+    <div class={note ? 'overview with-note' : 'overview'}>
+      {run.metrics.length === 0 ? (
+        <Empty title="No metric has been logged yet">
+          <p>
+            {isLive(run) ? (
+              'Its curves appear here by themselves, as soon as its first point is there.'
+            ) : (
+              <a href="/start">The lines that log a first point</a>
+            )}
+          </p>
+        </Empty>
+      ) : (
+        <RunCharts run={run} only={isOfModel} />
+      )}
+      {note && (
+        <aside aria-label="Note">
+          <SafeMarkdown text={note} run={run.id} />
+        </aside>
+      )}
+    </div>
+  )
+}
+
+export const System = ({ run }: { run: Run }) => <RunCharts run={run} only={isSystem} />
+
+function RunCharts({ run, only }: { run: Run; only: (name: string) => boolean }) {
+  const { id, name } = run
+  const live = isLive(run)
+  const runs = useMemo(
+    () => [{ id, name: name ?? 'Unnamed run', stroke: strokeOf(id), isLive: live }],
+    [id, name, live],
+  )
+  const of = useMemo(() => ({ run: id }), [id])
+  return <Charts runs={runs} of={of} only={only} />
+}
