@@ -1,0 +1,128 @@
+/** Which runs are selected, which line the keys are about, and what the keys do. */
+import { useCallback, useMemo, useRef, useState } from 'preact/hooks'
+import { useLocation } from 'preact-iso'
+import { api, read } from '../api.ts'
+import { say } from '../ui/notices.tsx'
+import { useShortcuts } from '../ui/shortcuts.tsx'
+import type { UrlState } from '../url.ts'
+import type { Line } from './grid.tsx'
+import type { RowActions } from './row.tsx'
+import { between, MOST_CHOSEN, runsText, withIds } from './selection.ts'
+import type { Runs } from './use-runs.ts'
+
+interface Choosing {
+  experiment: string
+  url: UrlState
+  runs: Runs
+  lines: readonly Line[]
+  box: { current: HTMLInputElement | null }
+  /** Opens a line: a run's page, or a group. */
+  open: (id: string) => void
+}
+
+/** What a page is, for the keys that move by one. */
+const BY_PAGE = 20
+
+export function useChoice({ experiment, url, runs, lines, box, open }: Choosing) {
+  const { route } = useLocation()
+  const [active, activate] = useState<string>()
+  const anchor = useRef<string>(undefined)
+  const chosen = useMemo(() => new Set(runs.chosen), [runs.chosen])
+
+  const put = (ids: readonly string[] | undefined) => url.set({ runs: runsText(ids) })
+  const choose = (id: string, isRange: boolean) => {
+    const now = runs.chosen ?? []
+    if (isRange && anchor.current !== undefined) {
+      const order = lines.flatMap((line) => (line.kind === 'run' ? [line.id] : []))
+      put(withIds(now, between(order, anchor.current, id)))
+    } else if (chosen.has(id)) {
+      const rest = now.filter((other) => other !== id)
+      put(rest.length > 0 ? rest : undefined)
+    } else {
+      if (now.length >= MOST_CHOSEN) say(`No more than ${MOST_CHOSEN} runs can be selected`, { failed: true })
+      put(withIds(now, [id]))
+    }
+    anchor.current = id
+  }
+  const toggleShown = (id: string) => {
+    const now = [...runs.shown.keys()]
+    put(now.includes(id) ? now.filter((other) => other !== id) : withIds(now, [id]))
+  }
+  const move = (by: number) => {
+    const at = lines.findIndex((line) => line.id === active)
+    const to = at < 0 ? 0 : Math.max(0, Math.min(lines.length - 1, at + by))
+    activate(lines[to]?.id)
+    runs.scroller.current?.focus({ preventScroll: true })
+  }
+  const compare = () => {
+    const ids = [...runs.shown.keys()]
+    if (ids.length > 0) route(`/e/${experiment}/compare?runs=${ids.join(',')}`)
+  }
+  const all = async () => {
+    const { filter, sort } = runs
+    const order = sort.map(({ id, isDescending }) => `${id} ${isDescending ? 'DESC' : 'ASC'}`)
+    const query = {
+      limit: String(MOST_CHOSEN),
+      ...(filter && { filter }),
+      ...(order.length > 0 && { order_by: order }),
+    }
+    await read(api.experiments[':id'].runs.$get({ param: { id: experiment }, query })).then(
+      (found) => {
+        runs.store.put(found, [])
+        put(found.map(({ id }) => id))
+      },
+      (error: Error) => say(`Not selected: ${error.message}`, { failed: true }),
+    )
+  }
+  const forget = (ids: readonly string[]) => {
+    const gone = new Set(ids)
+    runs.list.drop(ids)
+    const rest = (runs.chosen ?? []).filter((id) => !gone.has(id))
+    put(rest.length > 0 ? rest : undefined)
+  }
+  const mark = (isRange: boolean) => {
+    const line = lines.find(({ id }) => id === active)
+    if (line?.kind === 'run') choose(line.id, isRange)
+  }
+
+  // The latest of them, for handlers that stay the same: rows are not drawn anew because of them.
+  const latest = { choose, toggleShown, move, compare, mark, open, active, list: runs.list }
+  const now = useRef(latest)
+  now.current = latest
+  const actions = useMemo<RowActions>(
+    () => ({
+      choose: (id, isRange) => now.current.choose(id, isRange),
+      toggleShown: (id) => now.current.toggleShown(id),
+      activate,
+    }),
+    [],
+  )
+  const more = useCallback(() => {
+    const { list } = now.current
+    if (list.hasMore && !list.isLoadingMore) list.loadMore()
+  }, [])
+  const press = useCallback((event: KeyboardEvent) => {
+    if (event.target !== event.currentTarget || event.ctrlKey || event.metaKey || event.altKey) return
+    const by = { ArrowDown: 1, ArrowUp: -1, PageDown: BY_PAGE, PageUp: -BY_PAGE }[event.key]
+    const far = { Home: Number.NEGATIVE_INFINITY, End: Number.POSITIVE_INFINITY }[event.key]
+    if (by !== undefined || far !== undefined) now.current.move(by ?? far ?? 0)
+    else if (event.key === 'Enter' && now.current.active !== undefined) now.current.open(now.current.active)
+    else if (event.key === ' ') now.current.mark(event.shiftKey)
+    else return
+    event.preventDefault()
+  }, [])
+  useShortcuts(
+    useMemo(
+      () => [
+        { key: '/', what: 'filter runs', run: () => box.current?.focus() },
+        { key: 'j', what: 'next run', run: () => now.current.move(1) },
+        { key: 'k', what: 'run before', run: () => now.current.move(-1) },
+        { key: 'x', what: 'select the run', run: () => now.current.mark(false) },
+        { key: 'X', what: 'select up to the run', run: () => now.current.mark(true) },
+        { key: 'c', what: 'compare the selected', run: () => now.current.compare() },
+      ],
+      [box],
+    ),
+  )
+  return { chosen, active, actions, press, more, compare, all, forget }
+}
