@@ -50,6 +50,7 @@ const NATIVE: Record<string, Need> = {
   'PATCH /experiments/:id': 'write',
   'DELETE /experiments/:id': 'write',
   'GET /experiments/:id/fields': 'read',
+  'GET /experiments/:id/groups': 'read',
   'GET /owners': 'read',
 
   'POST /experiments/:id/runs': 'ingest',

@@ -11,16 +11,20 @@ import { type OrderedMetric, type RunOrder, type RunWords, runComparison, runOrd
 /** Whether runs in the trash are looked at: those only, all, or (else) none of them. */
 export type Trash = 'without' | 'only' | 'with'
 
-export interface RunQuery {
+/** Which runs are meant. */
+export interface RunChoice {
   experimentIds: string[]
   trash: Trash
   status?: RunRow['status'] | undefined
   filter?: Filter | undefined
   /** The filter as it was sent, for messages. */
   filterText: string
+  words: RunWords
+}
+
+export interface RunQuery extends RunChoice {
   orders: Order[]
   orderTexts: string[]
-  words: RunWords
   /** Which of runs that began at one moment comes first: that with the lowest id, or that with the highest. */
   idAscending: boolean
   /** Where the page begins: what `writeCursor` made of the `cursor` of the last row before it. */
@@ -194,26 +198,29 @@ export function listRuns({ db, workspace }: Scope, query: RunQuery, metrics: str
   )
 }
 
+/** The conditions on a row of `runs` that is meant. */
+export function chosen(workspace: SQL, choice: RunChoice): SQL[] {
+  const { experimentIds, trash, status, filter, filterText, words } = choice
+  const ofExperiments =
+    experimentIds.length === 1
+      ? sql`runs.experiment_id = ${experimentIds[0]}::uuid`
+      : sql`runs.experiment_id = any(${sql.param(experimentIds)}::uuid[])`
+  return [
+    sql`runs.workspace_id = ${workspace}`,
+    ofExperiments,
+    ...(trash === 'with' ? [] : [sql`runs.deleted_at is ${trash === 'only' ? sql`not null` : sql`null`}`]),
+    ...(status === undefined ? [] : [sql`runs.status = ${status}`]),
+    ...(filter === undefined ? [] : [condition(filter, runComparison(filterText, words))]),
+  ]
+}
+
 function searching(workspace: SQL, query: RunQuery, columns: SQL, size: SQL): SQL {
-  const { words, filter, limit } = query
+  const { words, limit } = query
   const order = runOrder(query.orders, query.orderTexts, words, query.idAscending)
   const from = query.cursor === undefined ? undefined : readCursor(query.cursor, order.keys)
   const [experiment] = query.experimentIds
-  const ofExperiments =
-    query.experimentIds.length === 1
-      ? sql`runs.experiment_id = ${experiment}::uuid`
-      : sql`runs.experiment_id = any(${sql.param(query.experimentIds)}::uuid[])`
   const own = sql`runs.workspace_id = ${workspace}`
-  const conditions = [
-    own,
-    ofExperiments,
-    ...(query.trash === 'with'
-      ? []
-      : [sql`runs.deleted_at is ${query.trash === 'only' ? sql`not null` : sql`null`}`]),
-    ...(query.status === undefined ? [] : [sql`runs.status = ${query.status}`]),
-    ...(filter === undefined ? [] : [condition(filter, runComparison(query.filterText, words))]),
-    ...(from === undefined ? [] : [after(order.keys, from)]),
-  ]
+  const conditions = [...chosen(workspace, query), ...(from === undefined ? [] : [after(order.keys, from)])]
   const found =
     order.first === undefined || query.experimentIds.length !== 1
       ? page(order, order.metrics, conditions, sql`${limit + 1}::int`)

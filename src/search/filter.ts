@@ -131,6 +131,19 @@ export function parseOrder(text: string, limits: FilterLimits): Order {
   return order
 }
 
+/**
+ * Reads the name of a field alone, as in `params.lr`.
+ *
+ * @param path the query parameter that it came in
+ * @throws FilterError with the place where it cannot be read
+ */
+export function parseField(text: string, path: string, limits: FilterLimits): Field {
+  const parser = new Parser(text, path, limits)
+  const field = parser.field()
+  parser.end()
+  return field
+}
+
 class Parser {
   readonly #text: string
   readonly #path: string
@@ -140,7 +153,7 @@ class Parser {
   #depth = 0
   #comparisons = 0
 
-  constructor(text: string, path: 'filter' | 'order_by', limits: FilterLimits) {
+  constructor(text: string, path: string, limits: FilterLimits) {
     this.#text = text
     this.#path = path
     this.#limits = limits
@@ -159,7 +172,8 @@ class Parser {
   end() {
     const { type, at, text } = this.peek()
     if (type === 'end') return
-    throw this.#path === 'filter' ? this.#invalid(text, at, 'expected AND, OR or the end') : this.#unordered()
+    if (this.#path === 'order_by') throw this.#unordered()
+    throw this.#invalid(text, at, `expected ${this.#path === 'filter' ? 'AND, OR or ' : ''}the end`)
   }
 
   filter(): Filter {
@@ -168,7 +182,7 @@ class Parser {
 
   order(): Order {
     if (this.peek().type === 'end') throw this.#unordered()
-    const field = this.#field()
+    const field = this.field()
     const direction = this.peek().text.toUpperCase()
     if (this.peek().type === 'end') return { field, ascending: true }
     if (direction !== 'ASC' && direction !== 'DESC') {
@@ -215,7 +229,7 @@ class Parser {
     this.#comparisons += 1
     const { MAX_FILTER_COMPARISONS: most } = this.#limits
     if (this.#comparisons > most) throw this.#fault(`Has more than ${most} comparisons`, this.peek().at)
-    const field = this.#field()
+    const field = this.field()
     const { type, text, at } = this.peek()
     if (type === 'symbol') {
       const comparator = SYMBOLS[text]
@@ -241,7 +255,7 @@ class Parser {
     return { kind: 'comparison', field, comparator, value: this.#value() }
   }
 
-  #field(): Field {
+  field(): Field {
     const token = this.peek()
     const aggregate = AGGREGATES.find((word) => word === token.text.toLowerCase())
     if (aggregate !== undefined && this.peek(1).text === '(') {
@@ -329,7 +343,8 @@ class Parser {
   }
 
   #invalid(text: string, at: number, why: string) {
-    return this.#fault(`Invalid clause(s) in filter string: '${text}': ${why}`, at)
+    const what = this.#path === 'filter' ? 'clause(s) in filter string' : 'field'
+    return this.#fault(`Invalid ${what}: '${text}': ${why}`, at)
   }
 
   #unordered() {

@@ -73,6 +73,9 @@ def fit_search(query):
     """A filter and an order have a language of their own, and a cursor goes with one order."""
     if isinstance(query.get("filter"), str):
         query["filter"] = "metrics.loss < 0.5 OR NOT params.lr IN ('0.1')"
+    # Nor has OpenAPI a word for the field that runs are grouped by.
+    if isinstance(query.get("by"), str):
+        query["by"] = "params.lr"
     order = query.get("order_by")
     if isinstance(order, list) and 0 < len(order) <= 10 and all(isinstance(clause, str) for clause in order):
         query["order_by"] = ["metrics.loss DESC"]

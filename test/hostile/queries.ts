@@ -84,6 +84,19 @@ const NATIVE: [target: string, Record<string, string[]>][] = [
     },
   ],
   ['/experiments/{experiment}/fields', { kind: ['', 'metric', 'METRICS', '%00'] }],
+  [
+    '/experiments/{experiment}/groups?by=params.lr',
+    {
+      metrics: ['', '.', '%00', 'x'.repeat(251), `a${'&metrics=a'.repeat(20)}`],
+      of: ['', 'mean', 'LAST', '%00'],
+      filter: NO_FILTER,
+      limit: [...NO_COUNT, '501'],
+    },
+  ],
+  [
+    '/experiments/{experiment}/groups',
+    { by: ['', 'metrics.loss', 'min(params.a)', 'nothing.x', 'params.a%20b', 'ended_at', '%00', '('] },
+  ],
   ['/owners', { limit: [...NO_COUNT, '1001'], cursor: NO_CURSOR.filter((value) => !/^1\.2/.test(value)) }],
   [
     '/experiments/{experiment}/runs',

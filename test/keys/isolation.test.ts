@@ -135,6 +135,15 @@ describe('each sees what is its own, and nothing else', () => {
       ({ tracker }) => tracker.get(`/experiments/${twins.experiment}/fields?kind=metrics`),
     ],
     ['names of params', ({ tracker }) => tracker.get(`/experiments/${twins.experiment}/fields?kind=params`)],
+    [
+      'groups of runs',
+      ({ tracker }) => tracker.get(`/experiments/${twins.experiment}/groups?by=params.by&metrics=loss`),
+    ],
+    [
+      'metrics of groups of runs',
+      ({ tracker }) => tracker.get(`/experiments/${twins.experiment}/groups?by=status&metrics=loss`),
+      false,
+    ],
     ['names of tags', ({ tracker }) => tracker.get(`/experiments/${twins.experiment}/fields?kind=tags`)],
     ['a run', ({ tracker }) => tracker.get(`/runs/${twins.run}`)],
     ['metrics of a run', ({ tracker }) => tracker.get(`/runs/${twins.run}/metrics`)],

@@ -77,6 +77,7 @@ const NATIVE: Record<string, (f: Fixture) => Example> = {
   'PATCH /experiments/:id': () => ({ body: { name: 'y' } }),
   'DELETE /experiments/:id': NONE,
   'GET /experiments/:id/fields': () => ({ query: { kind: 'metrics' } }),
+  'GET /experiments/:id/groups': () => ({ query: { by: 'params.lr', metrics: 'loss' } }),
   'GET /owners': NONE,
 
   'POST /experiments/:id/runs': () => ({ body: {} }),
