@@ -7,7 +7,7 @@ import { Empty } from '../ui/parts.tsx'
 import { isLive, noteTag } from './about.ts'
 import { SafeMarkdown } from './safe-markdown.tsx'
 
-const isSystem = (name: string) => name.startsWith('system/')
+export const isSystem = (name: string) => name.startsWith('system/')
 const isOfModel = (name: string) => !isSystem(name)
 
 export function Overview({ run }: { run: Run }) {
@@ -36,7 +36,16 @@ export function Overview({ run }: { run: Run }) {
   )
 }
 
-export const System = ({ run }: { run: Run }) => <RunCharts run={run} only={isSystem} />
+export function System({ run }: { run: Run }) {
+  if (run.metrics.some(({ name }) => isSystem(name))) return <RunCharts run={run} only={isSystem} />
+  return (
+    <Empty title="Nothing of the machine has been logged">
+      <p>
+        Metrics whose names begin with <code>system/</code> are shown here.
+      </p>
+    </Empty>
+  )
+}
 
 function RunCharts({ run, only }: { run: Run; only: (name: string) => boolean }) {
   const { id, name } = run

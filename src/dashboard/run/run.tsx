@@ -1,9 +1,11 @@
 /** One run: what it is, its curves, and all that was logged with it. */
 import { useQuery } from '@tanstack/react-query'
+import type { JSX } from 'preact'
 import { useEffect } from 'preact/hooks'
 import { api, Problem, type Run as RunRead, read } from '../api.ts'
 import { nothing } from '../queries.ts'
 import { Empty, Failure, Skeleton } from '../ui/parts.tsx'
+import { type Tab, Tabs } from '../ui/tabs.tsx'
 import { useUrlState } from '../url.ts'
 import { isLive } from './about.ts'
 import { Artifacts } from './artifacts/artifacts.tsx'
@@ -11,7 +13,7 @@ import { runKey } from './changes.ts'
 import { Header } from './header.tsx'
 import { Models } from './models.tsx'
 import { Nested, useChildren } from './nested.tsx'
-import { Overview, System } from './overview.tsx'
+import { isSystem, Overview, System } from './overview.tsx'
 import { ParamsAndTags } from './params-and-tags.tsx'
 import { Raw } from './raw.tsx'
 import './run.css'
@@ -68,7 +70,7 @@ function RunPage({ id }: { id: string }) {
     <main class="run">
       <Header run={run} />
       {found.error && <Failure error={found.error} again={() => found.refetch()} />}
-      <Tabs run={run} />
+      <Content run={run} />
     </main>
   )
 }
@@ -87,71 +89,50 @@ function RunSkeleton() {
   )
 }
 
-function Tabs({ run }: { run: RunRead }) {
+function Content({ run }: { run: RunRead }) {
   const { search, set } = useUrlState()
   const children = useChildren(run)
-  const hasSystem = run.metrics.some(({ name }) => name.startsWith('system/'))
-  const tabs = {
-    overview: { label: 'Charts', count: undefined, show: () => <Overview run={run} /> },
-    metrics: { label: 'Metrics', count: countOf(run.metrics.length), show: () => <Summaries run={run} /> },
-    params: {
-      label: 'Params & tags',
-      count: countOf(Object.keys(run.params).length + Object.keys(run.tags).length),
-      show: () => <ParamsAndTags run={run} />,
-    },
-    artifacts: { label: 'Artifacts', count: undefined, show: () => <Artifacts run={run} /> },
-    ...(hasSystem && { system: { label: 'System', count: undefined, show: () => <System run={run} /> } }),
-    ...((children.data?.items.length || search.get('tab') === 'nested') && {
-      nested: {
-        label: 'Nested runs',
-        count: children.data && `${children.data.items.length}${children.data.next ? '+' : ''}`,
-        show: () => <Nested run={run} />,
-      },
-    }),
-    models: { label: 'Models', count: undefined, show: () => <Models run={run} /> },
-    raw: { label: 'Raw', count: undefined, show: () => <Raw run={run} /> },
-  }
   const asked = search.get('tab') ?? 'overview'
-  const shown = Object.hasOwn(tabs, asked) ? asked : 'overview'
-  const names = Object.keys(tabs)
-  const go = (name: string | undefined) => {
-    if (name === undefined) return
-    set({ tab: name === 'overview' ? null : name, q: null }, { replace: true })
-    document.getElementById(`tab-${name}`)?.focus()
-  }
-  const press = (event: KeyboardEvent) => {
-    const at = names.indexOf(shown)
-    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: -1 }[event.key]
-    if (to === undefined) return
-    event.preventDefault()
-    go(names.at(to % names.length))
-  }
+  const named = Object.keys(run.params).length + Object.keys(run.tags).length
+  const nested = children.data && `${children.data.items.length}${children.data.next ? '+' : ''}`
+  const tabs: Tab[] = [
+    { name: 'overview', label: 'Charts' },
+    { name: 'metrics', label: 'Metrics', count: countOf(run.metrics.length) },
+    { name: 'params', label: 'Params & tags', count: String(named) },
+    { name: 'artifacts', label: 'Artifacts' },
+    ...(run.metrics.some(({ name }) => isSystem(name)) || asked === 'system'
+      ? [{ name: 'system', label: 'System' }]
+      : []),
+    ...((nested && nested !== '0') || asked === 'nested'
+      ? [{ name: 'nested', label: 'Nested runs', count: nested }]
+      : []),
+    { name: 'models', label: 'Models' },
+    { name: 'raw', label: 'Raw' },
+  ]
+  const shown = tabs.find(({ name }) => name === asked)?.name ?? 'overview'
+  // What was searched for in one tab is not what is searched for in the next.
+  const show = (name: string) =>
+    set({ tab: name === 'overview' ? null : name, q: null, page: null }, { replace: true })
+  const View = VIEWS[shown] ?? Overview
   return (
     <>
-      <div class="tabs" role="tablist" aria-label="Of this run" onKeyDown={press}>
-        {Object.entries(tabs).map(([name, { label, count }]) => (
-          <button
-            type="button"
-            key={name}
-            role="tab"
-            id={`tab-${name}`}
-            aria-selected={name === shown}
-            aria-controls="tab"
-            tabIndex={name === shown ? 0 : -1}
-            onClick={() => go(name)}
-          >
-            {label}
-            {count !== undefined && <span class="faint number"> {count}</span>}
-          </button>
-        ))}
-      </div>
+      <Tabs label="Of this run" tabs={tabs} shown={shown} show={show} />
       <section id="tab" role="tabpanel" aria-labelledby={`tab-${shown}`}>
-        {Object.entries(tabs)
-          .find(([name]) => name === shown)?.[1]
-          .show()}
+        <View run={run} />
       </section>
     </>
   )
+}
+
+const VIEWS: Record<string, (props: { run: RunRead }) => JSX.Element> = {
+  overview: Overview,
+  metrics: Summaries,
+  params: ParamsAndTags,
+  artifacts: Artifacts,
+  system: System,
+  nested: Nested,
+  models: Models,
+  raw: Raw,
 }
 
 /** What comes of the run itself is cut off at this. */
