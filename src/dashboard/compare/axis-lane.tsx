@@ -11,7 +11,7 @@ const CLICK = 4
 const PRESS = 1 / 20
 
 export function AxisLane({
-  lane: { field, axis },
+  lane: { field, axis, offs },
   x,
   span,
   brush,
@@ -38,7 +38,9 @@ export function AxisLane({
     const at = event.clientY - (event.currentTarget.closest('svg')?.getBoundingClientRect().top ?? 0)
     return [start.current, Math.min(BOTTOM, Math.max(TOP, at))]
   }
-  const shown = drawn ?? (span && [axis.at(span[0]), axis.at(span[1])])
+  // What was brushed when there were other runs may reach beyond the axis.
+  const held = (measure: number) => Math.min(axis.domain[1], Math.max(axis.domain[0], measure))
+  const shown = drawn ?? (span && [axis.at(held(span[0])), axis.at(held(span[1]))])
   return (
     <g class="lane" transform={`translate(${x} 0)`}>
       <line y1={TOP} y2={BOTTOM} class="axis" />
@@ -49,6 +51,11 @@ export function AxisLane({
             {cut(label, 9)}
           </text>
         </g>
+      ))}
+      {offs.map(({ at, off }) => (
+        <text key={off} x={-8} y={at + 4} text-anchor="end" class="off">
+          {off}
+        </text>
       ))}
       <rect
         class="reach"
@@ -125,7 +132,7 @@ function Handle({
     const next: Span = end === 'low' ? [Math.min(within, high), high] : [low, Math.max(within, low)]
     brush(next[0] <= first && next[1] >= last ? undefined : next)
   }
-  const at = axis.at(value)
+  const at = axis.at(Math.min(last, Math.max(first, value)))
   return (
     <path
       class={span ? 'handle there' : 'handle'}

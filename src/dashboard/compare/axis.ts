@@ -24,6 +24,13 @@ export interface Axis {
   label: (measure: number) => string
 }
 
+/** Values that have no place on an axis, as the marks beyond its ends: `NaN, ≤ 0`. */
+export function offsOf(places: readonly Place[]): { at: number; off: string }[] {
+  const kinds = new Map(places.flatMap(({ at, off }) => (off === undefined ? [] : [[off, at] as const])))
+  const ends = Map.groupBy(kinds, ([, at]) => at)
+  return [...ends].map(([at, there]) => ({ at, off: there.map(([off]) => off).join(', ') }))
+}
+
 /** How far beyond the end of an axis is what has no place on it, in pixels. */
 export const BEYOND = 14
 

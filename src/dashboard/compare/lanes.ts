@@ -1,6 +1,6 @@
 /** The axes of parallel coordinates, and which runs go through what is brushed of them. */
 import type { Span } from './address.ts'
-import { type Axis, axisOf } from './axis.ts'
+import { type Axis, axisOf, offsOf } from './axis.ts'
 import { type Compared, fieldOf, type Of } from './compared.ts'
 
 export const HEIGHT = 420
@@ -10,6 +10,8 @@ export const BOTTOM = HEIGHT - 28
 export interface Lane {
   field: string
   axis: Axis
+  /** Beyond its ends. */
+  offs: { at: number; off: string }[]
 }
 
 export const lanesOf = (
@@ -18,13 +20,12 @@ export const lanesOf = (
   of: Of,
   logs: readonly string[],
 ): Lane[] =>
-  fields.map((field) => ({
-    field,
-    axis: axisOf(
-      runs.map((run) => fieldOf(run, field, of)),
-      { isLog: logs.includes(field), range: [BOTTOM, TOP], room: 8 },
-    ),
-  }))
+  fields.map((field) => {
+    const values = runs.map((run) => fieldOf(run, field, of))
+    const axis = axisOf(values, { isLog: logs.includes(field), range: [BOTTOM, TOP], room: 8 })
+    const places = values.flatMap((value) => (value === undefined ? [] : (axis.place(value) ?? [])))
+    return { field, axis, offs: offsOf(places) }
+  })
 
 /** Whether a run is within every span. What has no value, or none with a place on the axis, is in none. */
 export const isThrough = (

@@ -3,7 +3,7 @@ import { useMemo, useRef } from 'preact/hooks'
 import { useLocation } from 'preact-iso'
 import type { Stroke } from '../colour.ts'
 import { hovered } from '../hover.ts'
-import { axisOf, type Place } from './axis.ts'
+import { axisOf, offsOf } from './axis.ts'
 import { numberOf, type Scalar } from './compared.ts'
 import { nameOf } from './fields.tsx'
 import type { ComparedRun } from './read-runs.ts'
@@ -89,12 +89,12 @@ export function ScatterDrawing({
               </text>
             </g>
           ))}
-          {offs(placed.map(({ across }) => across)).map(({ at, off }) => (
+          {offsOf(placed.map(({ across }) => across)).map(({ at, off }) => (
             <text key={off} x={at} y={bottom + 12} text-anchor="middle" class="off">
               {off}
             </text>
           ))}
-          {offs(placed.map(({ up }) => up)).map(({ at, off }) => (
+          {offsOf(placed.map(({ up }) => up)).map(({ at, off }) => (
             <text key={off} x={left - 18} y={at + 4} text-anchor="end" class="off">
               {off}
             </text>
@@ -157,18 +157,6 @@ export function ScatterDrawing({
       )}
     </figure>
   )
-}
-
-/** Values that have no place on an axis, each kind of them once. */
-function offs(places: readonly Place[]): Place[] {
-  const kinds = new Map<string, Place>()
-  for (const place of places) if (place.off !== undefined) kinds.set(place.off, place)
-  // Beyond one end there is one place: what is there shares it.
-  const ends = Map.groupBy(kinds.values(), ({ at }) => at)
-  return [...ends].map(([at, there]) => ({
-    at,
-    off: there.map(({ off }) => off).join(', ') as Place['off'],
-  }))
 }
 
 const told = (value: Scalar): string => {
