@@ -25,7 +25,7 @@ export async function makeRuns(
     insert into runs (workspace_id, id, experiment_id, name, status, started_at, ended_at, params, tags, creation_hash)
     select 1, ${ID(experiment)}, '${experiment}', 'run ' || run, case when run % 7 = 0 then 'failed' else 'completed' end,
       ${STARTED}, ${STARTED} + interval '1 hour',
-      jsonb_build_object('lr', (run % 5 + 1) / 10.0, 'depth', run % 3 + 1, 'model', 'resnet' || (run % 2 * 16 + 18), 'seeded', true),
+      jsonb_build_object('lr', (run % 5 + 1) / 10.0::float8, 'depth', run % 3 + 1, 'model', 'resnet' || (run % 2 * 16 + 18), 'seeded', true),
       jsonb_build_object('host', 'gpu-' || run % 4), ''
     from generate_series(1, ${runs}) as run`)
   const point = (kind: string) => `${kind}_step, ${kind}_value, ${kind}_time`

@@ -1,13 +1,35 @@
 /** What a column shows of a run. */
 import type { RunListed } from '../api.ts'
 import { ago, duration, exact } from '../format.ts'
-import { Ago, Status, Value } from '../ui/parts.tsx'
+import { Ago, Status, useTicks, Value } from '../ui/parts.tsx'
 import type { Column } from './columns.ts'
 
-/** Where a run of which a sign of life is expected has last shown one. */
-function lastSign({ status, heartbeat_timeout, last_heartbeat_at }: RunListed): string | undefined {
-  if (status !== 'running' || heartbeat_timeout === null || last_heartbeat_at === null) return undefined
-  return `last sign ${ago(last_heartbeat_at)}`
+/** How often durations grow, in milliseconds. */
+const TICK = 5_000
+
+/** A status; and of a run that is expected to show signs of life how long ago the last one was. */
+function State({ run }: { run: RunListed }) {
+  const { status, status_reason: reason, heartbeat_timeout: timeout, last_heartbeat_at: sign } = run
+  const isExpected = status === 'running' && timeout !== null && sign !== null
+  useTicks(isExpected ? TICK : null)
+  if (!isExpected) return <Status status={status} reason={reason} />
+  const silent = Math.max(0, Date.now() - Date.parse(sign))
+  const about = `Last sign of life ${ago(sign)}; after ${duration(timeout * 1_000)} without one it has failed`
+  return (
+    <span class="state" title={about}>
+      <Status status={status} />
+      <span class={silent > (timeout * 1_000) / 2 ? 'silent number' : 'faint number'}>
+        {duration(silent)}
+      </span>
+    </span>
+  )
+}
+
+/** How long a run has taken, or takes until now. */
+function Lasted({ run: { started_at: from, ended_at: to } }: { run: RunListed }) {
+  useTicks(to === null ? TICK : null)
+  const milliseconds = (to === null ? Date.now() : Date.parse(to)) - Date.parse(from)
+  return <span title={`${exact(from)} to ${to === null ? 'now' : exact(to)}`}>{duration(milliseconds)}</span>
 }
 
 /** What a run is called. */
@@ -19,25 +41,14 @@ const Text = ({ text }: { text: string }) => <span title={text}>{text}</span>
 
 function Attribute({ run, name }: { run: RunListed; name: string }) {
   switch (name) {
-    case 'status': {
-      const sign = lastSign(run)
-      return (
-        <span class="state" title={run.status_reason ?? sign}>
-          <Status status={run.status} reason={run.status_reason ?? sign ?? null} />
-          {sign && <span class="faint">{sign}</span>}
-        </span>
-      )
-    }
+    case 'status':
+      return <State run={run} />
     case 'started_at':
       return <Ago at={run.started_at} />
     case 'ended_at':
       return run.ended_at === null ? <Nothing /> : <Ago at={run.ended_at} />
-    case 'duration': {
-      const from = Date.parse(run.started_at)
-      const lasted = (run.ended_at === null ? Date.now() : Date.parse(run.ended_at)) - from
-      const till = run.ended_at === null ? 'now' : exact(run.ended_at)
-      return <span title={`${exact(run.started_at)} to ${till}`}>{duration(lasted)}</span>
-    }
+    case 'duration':
+      return <Lasted run={run} />
     case 'heartbeat':
       return run.last_heartbeat_at === null ? <Nothing /> : <Ago at={run.last_heartbeat_at} />
     case 'parent_run_id':

@@ -2,6 +2,7 @@
 import { useMemo } from 'preact/hooks'
 import { type ChartedRun, Charts } from '../charts/charts.tsx'
 import type { Stroke } from '../colour.ts'
+import { Empty } from '../ui/parts.tsx'
 import { nameOf } from './cell.tsx'
 import type { RunStore } from './store.ts'
 import { useValues } from './use-values.ts'
@@ -32,6 +33,13 @@ export function ChartsPane({
   const text = JSON.stringify(known)
   const runs = useMemo<ChartedRun[]>(() => known, [text])
   const of = useMemo(() => ({ experiment }), [experiment])
+  if (runs.length === 0) {
+    return isChosen ? (
+      <Empty title="No run is selected">
+        <p>The dot beside a run shows it here.</p>
+      </Empty>
+    ) : null
+  }
   const count = runs.length === 1 ? '1 run' : `${runs.length} runs`
   return (
     <>

@@ -5,9 +5,9 @@ import { type FieldName, fieldOf, fieldText, splitList } from './names.ts'
 /** What a run has of itself, and whether runs can be ordered by it. */
 const ATTRIBUTES: Record<string, { label: string; width: number; sorts: boolean }> = {
   name: { label: 'Name', width: 190, sorts: true },
-  status: { label: 'Status', width: 108, sorts: true },
-  started_at: { label: 'Started', width: 84, sorts: true },
-  ended_at: { label: 'Ended', width: 84, sorts: true },
+  status: { label: 'Status', width: 132, sorts: true },
+  started_at: { label: 'Started', width: 96, sorts: true },
+  ended_at: { label: 'Ended', width: 96, sorts: true },
   duration: { label: 'Duration', width: 76, sorts: false },
   seed: { label: 'Seed', width: 72, sorts: true },
   parent_run_id: { label: 'Parent', width: 160, sorts: true },
@@ -18,6 +18,8 @@ const ATTRIBUTES: Record<string, { label: string; width: number; sorts: boolean 
 export const ATTRIBUTE_KEYS = Object.keys(ATTRIBUTES)
 
 const USUAL_WIDTH = 88
+/** Groups show a mean and how far values are from it. */
+const METRIC_WIDTH = 120
 
 /** The narrowest and the widest that a column can be, in pixels. */
 const NARROWEST = 48
@@ -32,7 +34,12 @@ export interface Column extends FieldName {
 
 export function column(id: string, { width, isPinned = false }: Partial<Column> = {}): Column {
   const field = fieldOf(id)
-  const usual = field.kind === undefined ? (ATTRIBUTES[field.key]?.width ?? USUAL_WIDTH) : USUAL_WIDTH
+  const usual =
+    field.kind === undefined
+      ? (ATTRIBUTES[field.key]?.width ?? USUAL_WIDTH)
+      : field.kind === 'metrics'
+        ? METRIC_WIDTH
+        : USUAL_WIDTH
   return {
     ...field,
     id: fieldText(field),

@@ -13,12 +13,13 @@ import type { RunStore } from './store.ts'
 
 /** Heights, in pixels, which the stylesheet has too. */
 const LINE = 28
+const GROUP = 44
 const TOP = 30
 
 /** A line of the table. */
 export type Line =
   | { kind: 'run'; id: string; isInGroup: boolean }
-  | { kind: 'other'; id: string; draw: (drawn: Drawn) => ComponentChildren }
+  | { kind: 'group' | 'rest'; id: string; isOpen?: boolean; draw: (drawn: Drawn) => ComponentChildren }
 
 /** What is in sight: runs, and names of metrics. */
 export interface InSight {
@@ -58,8 +59,9 @@ export function Grid(props: GridProps) {
   const rows = useVirtualizer({
     count: lines.length,
     getScrollElement: () => scroller.current,
-    estimateSize: () => LINE,
-    getItemKey: (i) => lines[i]?.id ?? i,
+    estimateSize: useCallback((i) => (lines[i]?.kind === 'group' ? GROUP : LINE), [lines]),
+    // The same function as long as the lines are the same: with another one all are measured again.
+    getItemKey: useCallback((i) => lines[i]?.id ?? i, [lines]),
     scrollMargin: TOP,
     scrollPaddingStart: TOP,
     overscan: 8,
@@ -68,13 +70,12 @@ export function Grid(props: GridProps) {
     horizontal: true,
     count: others.length,
     getScrollElement: () => scroller.current,
-    estimateSize: (i) => others[i]?.width ?? 0,
-    getItemKey: (i) => others[i]?.id ?? i,
+    estimateSize: useCallback((i) => others[i]?.width ?? 0, [others]),
+    getItemKey: useCallback((i) => others[i]?.id ?? i, [others]),
     paddingStart: fixed,
     scrollPaddingStart: fixed,
     overscan: 2,
   })
-  useEffect(() => across.measure(), [across, columns])
 
   const cells = across.getVirtualItems()
   const first = cells[0]?.index ?? 0
@@ -143,13 +144,13 @@ export function Grid(props: GridProps) {
           const line = lines[index]
           if (!line) return null
           const top = start - TOP
-          if (line.kind === 'other') {
+          if (line.kind !== 'run') {
             return (
               <div
                 key={key}
-                {...rowOf(index)}
+                {...rowOf(index, undefined, line.isOpen)}
                 id={`run-${line.id}`}
-                class={line.id === active ? 'line other active' : 'line other'}
+                class={`line ${line.kind} ${line.id === active ? 'active' : ''}`}
                 style={{ transform: `translateY(${top}px)` }}
                 onPointerDown={() => actions.activate(line.id)}
               >

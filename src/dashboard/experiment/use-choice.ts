@@ -18,12 +18,14 @@ interface Choosing {
   box: { current: HTMLInputElement | null }
   /** Opens a line: a run's page, or a group. */
   open: (id: string) => void
+  /** Selects what a line stands for that is no run. */
+  chooseLine: (id: string) => void
 }
 
 /** What a page is, for the keys that move by one. */
 const BY_PAGE = 20
 
-export function useChoice({ experiment, url, runs, lines, box, open }: Choosing) {
+export function useChoice({ experiment, url, runs, lines, box, open, chooseLine }: Choosing) {
   const { route } = useLocation()
   const [active, activate] = useState<string>()
   const anchor = useRef<string>(undefined)
@@ -58,18 +60,19 @@ export function useChoice({ experiment, url, runs, lines, box, open }: Choosing)
     const ids = [...runs.shown.keys()]
     if (ids.length > 0) route(`/e/${experiment}/compare?runs=${ids.join(',')}`)
   }
-  const all = async () => {
-    const { filter, sort } = runs
-    const order = sort.map(({ id, isDescending }) => `${id} ${isDescending ? 'DESC' : 'ASC'}`)
+  /** Selects all that meet a filter, beside those that are selected already or instead of them. */
+  const all = async (filter: string, isAdded: boolean) => {
     const query = {
       limit: String(MOST_CHOSEN),
       ...(filter && { filter }),
-      ...(order.length > 0 && { order_by: order }),
+      ...(runs.order.length > 0 && { order_by: [...runs.order] }),
     }
     await read(api.experiments[':id'].runs.$get({ param: { id: experiment }, query })).then(
       (found) => {
         runs.store.put(found, [])
-        put(found.map(({ id }) => id))
+        const ids = found.map(({ id }) => id)
+        put(isAdded ? withIds(runs.chosen ?? [], ids) : ids)
+        if (found.length === MOST_CHOSEN) say(`The first ${MOST_CHOSEN} are selected: no more can be`)
       },
       (error: Error) => say(`Not selected: ${error.message}`, { failed: true }),
     )
@@ -83,6 +86,7 @@ export function useChoice({ experiment, url, runs, lines, box, open }: Choosing)
   const mark = (isRange: boolean) => {
     const line = lines.find(({ id }) => id === active)
     if (line?.kind === 'run') choose(line.id, isRange)
+    else if (line) chooseLine(line.id)
   }
 
   // The latest of them, for handlers that stay the same: rows are not drawn anew because of them.

@@ -22,6 +22,8 @@ export interface Runs {
   text: string
   filter: string
   sort: SortKey[]
+  /** As the filter language says it. */
+  order: readonly string[]
   /** Undefined while nobody has chosen any. */
   chosen: string[] | undefined
   /** Those in the charts, with their strokes. */
@@ -58,5 +60,5 @@ export function useRuns(experiment: string, { search }: UrlState): Runs {
     () => strokesOf(chosen ?? listOf(first).reverse()),
     [chosen, first],
   )
-  return { store, list, text, filter, sort, chosen, shown, inSight, scroller }
+  return { store, list, text, filter, sort, order, chosen, shown, inSight, scroller }
 }

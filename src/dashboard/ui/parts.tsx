@@ -20,13 +20,19 @@ export function Status({
   )
 }
 
-/** A moment relative to now, the exact one on hover. */
-export function Ago({ at }: { at: string }) {
+/** Draws again what speaks of now, each time so many milliseconds have passed; null for never. */
+export function useTicks(milliseconds: number | null): void {
   const [, tick] = useState(0)
   useEffect(() => {
-    const timer = setInterval(() => tick((n) => n + 1), 30_000)
+    if (milliseconds === null) return
+    const timer = setInterval(() => tick((n) => n + 1), milliseconds)
     return () => clearInterval(timer)
-  }, [])
+  }, [milliseconds])
+}
+
+/** A moment relative to now, the exact one on hover. */
+export function Ago({ at }: { at: string }) {
+  useTicks(30_000)
   return (
     <time dateTime={at} title={exact(at)}>
       {ago(at)}
