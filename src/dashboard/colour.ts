@@ -24,18 +24,17 @@ export interface Stroke {
   dash: readonly number[]
 }
 
-/** The stroke of a run, from its id. */
+/** The stroke of a run, from its id: a whole line. */
 export function strokeOf(id: string): Stroke {
   // FNV-1a.
   let hash = 0x811c9dc5
   for (let i = 0; i < id.length; i++) hash = Math.imul(hash ^ id.charCodeAt(i), 0x01000193) >>> 0
-  const colour = COLOURS[hash % COLOURS.length] ?? '#0072b2'
-  const dash = DASHES[Math.floor(hash / COLOURS.length) % DASHES.length] ?? []
-  return { colour, dash }
+  return { colour: COLOURS[hash % COLOURS.length] ?? '#0072b2', dash: [] }
 }
 
 /**
- * Strokes for runs that are seen together: each has the one that its id gives it, unless an earlier one has it already.
+ * Strokes for runs that are seen together: each has the one that its id gives it, unless an earlier one has it already;
+ * then it has the next colour, and dashes once there is none left.
  */
 export function strokesOf(ids: readonly string[]): Map<string, Stroke> {
   const strokes = new Map<string, Stroke>()
@@ -44,7 +43,7 @@ export function strokesOf(ids: readonly string[]): Map<string, Stroke> {
     const own = strokeOf(id)
     let stroke = own
     const first = COLOURS.indexOf(own.colour)
-    search: for (const dash of [own.dash, ...DASHES]) {
+    search: for (const dash of DASHES) {
       for (let i = 0; i < COLOURS.length; i++) {
         const colour = COLOURS[(first + i) % COLOURS.length] ?? own.colour
         if (taken.has(`${colour} ${dash}`)) continue
@@ -56,4 +55,16 @@ export function strokesOf(ids: readonly string[]): Map<string, Stroke> {
     strokes.set(id, stroke)
   }
   return strokes
+}
+
+/** A stroke for one of the ranks of a job, from dark to light. */
+export function shaded({ colour, dash }: Stroke, rank: number, ranks: number): Stroke {
+  if (ranks === 0) return { colour, dash }
+  const shade = (rank / ranks - 0.5) * 0.9
+  const channels = [1, 3, 5].map((i) => {
+    const value = Number.parseInt(colour.slice(i, i + 2), 16)
+    const mixed = shade < 0 ? value * (1 + shade) : value + (255 - value) * shade
+    return Math.round(mixed).toString(16).padStart(2, '0')
+  })
+  return { colour: `#${channels.join('')}`, dash }
 }

@@ -1,0 +1,359 @@
+/** One chart: its title, its plot, what is done with it, and the table behind it. */
+import { effect, signal, useSignal } from '@preact/signals'
+import type { RefObject } from 'preact'
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { hovered } from '../hover.ts'
+import { say } from '../ui/notices.tsx'
+import { Failure, Skeleton } from '../ui/parts.tsx'
+import type { Range } from './buckets.ts'
+import { DataTable } from './data-table.tsx'
+import { type Gestures, type Picture, type Place, Plot } from './plot.ts'
+import { readAt } from './reading.ts'
+import type { Saved } from './save.ts'
+import { type Shape, Shapes } from './shape.ts'
+import type { Shared } from './shared.ts'
+import { Tooltip } from './tooltip.tsx'
+import { useNear } from './use-near.ts'
+
+/** Within how many CSS pixels a curve is the one that is pointed at, and a point is one that is read. */
+const CLOSE = 24
+const REACH = 16
+
+interface State {
+  error: unknown
+  isComplete: boolean
+  hasCurves: boolean
+}
+
+export function Card({ name, shared, isLarge }: { name: string; shared: Shared; isLarge: boolean }) {
+  const figure = useRef<HTMLElement>(null)
+  const isNear = useNear(figure)
+  return (
+    <figure ref={figure} class={isLarge ? 'chart large' : 'chart'} aria-label={name}>
+      {isNear ? (
+        <Chart name={name} shared={shared} isLarge={isLarge} figure={figure} />
+      ) : (
+        <figcaption>{name}</figcaption>
+      )}
+    </figure>
+  )
+}
+
+/** Watches what the feed has of a metric, and lays it out. */
+function useCurves(name: string, shared: Shared, buckets: number) {
+  const { feed, runs, view } = shared
+  const { isLogX, isLogY, smooth } = view
+  const cache = useMemo(() => new Shapes(), [])
+  const found = useSignal<{ shapes: Shape[]; domain: Range | undefined }>({ shapes: [], domain: undefined })
+  const [state, setState] = useState<State>({ error: undefined, isComplete: false, hasCurves: false })
+  const ids = useMemo(() => runs.map(({ id }) => id), [runs])
+  const lay = useCallback(() => {
+    found.value = cache.of(feed.curves(name), runs, { isLogX, isLogY, smooth })
+    const { error, isComplete } = feed.state(name)
+    const hasCurves = found.value.shapes.length > 0
+    setState((before) =>
+      before.error === error && before.isComplete === isComplete && before.hasCurves === hasCurves
+        ? before
+        : { error, isComplete, hasCurves },
+    )
+  }, [cache, found, feed, name, runs, isLogX, isLogY, smooth])
+  const latest = useRef(lay)
+  latest.current = lay
+  // Several answers may come within one frame.
+  useEffect(() => {
+    let wish: number | undefined
+    const stop = feed.watch(name, ids, buckets, () => {
+      wish ??= requestAnimationFrame(() => {
+        wish = undefined
+        latest.current()
+      })
+    })
+    return () => {
+      stop()
+      if (wish !== undefined) cancelAnimationFrame(wish)
+    }
+  }, [feed, name, ids, buckets])
+  useLayoutEffect(lay, [lay])
+  return { found, state }
+}
+
+function Chart({
+  name,
+  shared,
+  isLarge,
+  figure,
+}: {
+  name: string
+  shared: Shared
+  isLarge: boolean
+  figure: RefObject<HTMLElement | null>
+}) {
+  const { view, range, cursor, feed } = shared
+  const [buckets, setBuckets] = useState(() => bucketsFor(figure.current?.clientWidth ?? 400))
+  const { found, state } = useCurves(name, shared, buckets)
+  const [isTable, showTable] = useState(false)
+  const box = useRef<HTMLDivElement>(null)
+  const plot = useRef<Plot | null>(null)
+  const place = useMemo(() => signal<Place | null>(null), [])
+  const { x, isLogX, isLogY } = view
+  const theme = shared.theme.value
+
+  const pictureOf = (): Picture => ({
+    shapes: found.value.shapes,
+    range: range.value ?? found.value.domain ?? [0, 1],
+  })
+  const gestures: Gestures = {
+    read: (at) => {
+      place.value = at
+      cursor.value = at?.x ?? null
+      hovered.value = at?.isPointed ? runNear(found.value.shapes, at, plot.current) : null
+    },
+    zoom: shared.zoom,
+    pan: shared.pan,
+  }
+  const latest = useRef(gestures)
+  latest.current = gestures
+
+  useLayoutEffect(() => {
+    if (!box.current || !state.hasCurves) return
+    const own = new Plot(box.current, { x, isLogX, isLogY }, pictureOf(), {
+      read: (at) => latest.current.read(at),
+      zoom: (part) => latest.current.zoom(part),
+      pan: (part, isOver) => latest.current.pan(part, isOver),
+    })
+    plot.current = own
+    const stops = [
+      effect(() => own.show(pictureOf())),
+      effect(() => own.lift(hovered.value)),
+      effect(() => own.point(cursor.value)),
+    ]
+    const observer = new ResizeObserver(() => {
+      own.resize()
+      setBuckets(bucketsFor(own.width))
+    })
+    observer.observe(box.current)
+    return () => {
+      observer.disconnect()
+      for (const stop of stops) stop()
+      own.destroy()
+      plot.current = null
+    }
+  }, [state.hasCurves, x, isLogX, isLogY, theme, found, range, cursor])
+  useEffect(
+    () => () => {
+      if (place.value) cursor.value = null
+    },
+    [place, cursor],
+  )
+
+  const press = (event: KeyboardEvent) => {
+    if (!plot.current || event.ctrlKey || event.metaKey || event.altKey) return
+    if (!act(event, plot.current, pictureOf().range, shared, place.value, gestures.read)) {
+      if (event.key !== 'Enter' || event.target !== box.current) return
+      shared.enlarge(isLarge ? null : name)
+    }
+    event.preventDefault()
+    event.stopPropagation()
+  }
+  const saved = (): Saved => ({ ...pictureOf(), name, axes: { x, isLogX, isLogY } })
+  const hasRanks = view.ranks === 'all'
+
+  return (
+    <>
+      <figcaption>
+        <button
+          type="button"
+          class="quiet chart-title"
+          title={isLarge ? 'Back to all charts' : 'Enlarge'}
+          onClick={() => shared.enlarge(isLarge ? null : name)}
+        >
+          {name}
+        </button>
+        {state.hasCurves && (
+          <span class="chart-actions">
+            {!isLarge && (
+              <button type="button" class="quiet" aria-pressed={isTable} onClick={() => showTable(!isTable)}>
+                Table
+              </button>
+            )}
+            <Save of={saved} plot={plot} />
+            <button
+              type="button"
+              class="quiet"
+              aria-label="Full screen"
+              title="Full screen"
+              onClick={() => toggleFullScreen(figure.current)}
+            >
+              <svg width="12" height="12" viewBox="0 0 12 12" aria-hidden="true">
+                <path d="M1 4V1h3M8 1h3v3M11 8v3H8M4 11H1V8" fill="none" stroke="currentColor" />
+              </svg>
+            </button>
+          </span>
+        )}
+      </figcaption>
+      {state.error && !state.hasCurves ? (
+        <Failure error={state.error} again={() => feed.retry(name)} />
+      ) : state.hasCurves ? (
+        <>
+          <div
+            ref={box}
+            class="plot"
+            // biome-ignore lint/a11y/noNoninteractiveTabindex: it is moved in by keyboard.
+            tabIndex={0}
+            role="application"
+            aria-roledescription="chart"
+            aria-label={`${name}: arrows read, shift and arrows pan, plus and minus zoom, 0 shows all, Enter enlarges`}
+            onKeyDown={press}
+            onBlur={() => gestures.read(null)}
+          >
+            <Reader place={place} shared={shared} found={found} plot={plot} hasRanks={hasRanks} />
+          </div>
+          {(isTable || isLarge) && <Behind name={name} found={found} shared={shared} hasRanks={hasRanks} />}
+        </>
+      ) : state.isComplete ? (
+        <p class="chart-empty faint">No points of these runs</p>
+      ) : (
+        <Skeleton height={150} />
+      )}
+    </>
+  )
+}
+
+type Found = ReturnType<typeof useCurves>['found']
+
+/** Reads values where the pointer is; apart, so that nothing else is rendered while it moves. */
+function Reader({
+  place,
+  shared,
+  found,
+  plot,
+  hasRanks,
+}: {
+  place: { value: Place | null }
+  shared: Shared
+  found: Found
+  plot: RefObject<Plot | null>
+  hasRanks: boolean
+}) {
+  const at = place.value
+  const own = plot.current
+  if (!at || !own) return null
+  const readings = readAt(found.value.shapes, at.x, own.reach(at.x, REACH))
+  return (
+    <Tooltip
+      place={at}
+      readings={readings}
+      x={shared.view.x}
+      hasRanks={hasRanks}
+      box={own.width}
+      lifted={hovered.value}
+    />
+  )
+}
+
+function Behind({
+  name,
+  found,
+  shared,
+  hasRanks,
+}: {
+  name: string
+  found: Found
+  shared: Shared
+  hasRanks: boolean
+}) {
+  const { shapes, domain } = found.value
+  const whole: Range = domain ?? [0, 1]
+  return (
+    <DataTable
+      name={name}
+      shapes={shapes}
+      range={shared.range.value ?? whole}
+      x={shared.view.x}
+      hasRanks={hasRanks}
+    />
+  )
+}
+
+function Save({ of, plot }: { of: () => Saved; plot: RefObject<Plot | null> }) {
+  const menu = useRef<HTMLDetailsElement>(null)
+  const save = async (kind: 'PNG' | 'SVG' | 'CSV') => {
+    if (menu.current) menu.current.open = false
+    try {
+      const { savePng, saveSvg, saveCsv } = await import('./save.ts')
+      if (kind === 'SVG') saveSvg(of())
+      else if (kind === 'CSV') saveCsv(of())
+      else if (plot.current) await savePng(of(), plot.current.canvas)
+    } catch {
+      say(`The ${kind} could not be made`, { failed: true })
+    }
+  }
+  return (
+    <details
+      ref={menu}
+      class="save"
+      onKeyDown={(event) => {
+        if (event.key === 'Escape' && menu.current) menu.current.open = false
+      }}
+      onFocusOut={({ relatedTarget }) => {
+        const isWithin = relatedTarget instanceof Node && menu.current?.contains(relatedTarget)
+        if (menu.current && !isWithin) menu.current.open = false
+      }}
+    >
+      <summary>Save</summary>
+      <div>
+        {(['PNG', 'SVG', 'CSV'] as const).map((kind) => (
+          <button key={kind} type="button" class="quiet" onClick={() => save(kind)}>
+            {kind}
+          </button>
+        ))}
+      </div>
+    </details>
+  )
+}
+
+/** A bucket for each pixel: more are not seen. A multiple of 64, so that one pixel more asks for nothing. */
+const bucketsFor = (width: number): number =>
+  Math.min(2_048, Math.max(256, Math.ceil((width * Math.min(devicePixelRatio, 2)) / 64) * 64))
+
+function toggleFullScreen(element: HTMLElement | null): void {
+  if (document.fullscreenElement) void document.exitFullscreen()
+  else
+    element
+      ?.requestFullscreen()
+      .catch(() => say('The browser does not let it fill the screen', { failed: true }))
+}
+
+/** The run whose curve is pointed at. */
+function runNear(shapes: readonly Shape[], { x, top }: Place, plot: Plot | null): string | null {
+  if (!plot) return null
+  let best: { id: string; distance: number } | undefined
+  for (const { shape, value } of readAt(shapes, x, plot.reach(x, REACH))) {
+    const distance = Math.abs(plot.topOf(value) - top)
+    if (distance <= CLOSE && distance < (best?.distance ?? Number.POSITIVE_INFINITY)) {
+      best = { id: shape.run.id, distance }
+    }
+  }
+  return best?.id ?? null
+}
+
+/** What a key does to a plot; false where it does nothing. */
+function act(
+  { key, shiftKey }: KeyboardEvent,
+  plot: Plot,
+  range: Range,
+  shared: Shared,
+  place: Place | null,
+  read: Gestures['read'],
+): boolean {
+  const way = key === 'ArrowLeft' ? -1 : key === 'ArrowRight' ? 1 : 0
+  const around = place ? place.left / plot.width : 0.5
+  if (way !== 0 && shiftKey) shared.pan(plot.moved(range, { by: way * 0.1 }), true)
+  else if (way !== 0) read(plot.placeAt((place?.left ?? plot.width / 2) + way * (plot.width / 100)))
+  else if (key === '+' || key === '=') shared.zoom(plot.moved(range, { times: 0.5, around }))
+  else if (key === '-') shared.zoom(plot.moved(range, { times: 2, around }))
+  else if (key === '0' || key === 'Home') shared.zoom(undefined)
+  else if (key === 'Escape' && place) read(null)
+  else return false
+  return true
+}
