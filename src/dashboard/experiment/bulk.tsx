@@ -4,7 +4,7 @@ import { api, Problem, type RunListed, read } from '../api.ts'
 import { mayWrite } from '../session.ts'
 import { confirm } from '../ui/confirm.tsx'
 import { say, work } from '../ui/notices.tsx'
-import { onEscape } from '../ui/parts.tsx'
+import { focused, onEscape } from '../ui/parts.tsx'
 import { MOST_CHOSEN } from './selection.ts'
 import type { RunStore } from './store.ts'
 
@@ -117,7 +117,7 @@ function Tagging({ chosen, store, end }: { chosen: readonly string[]; store: Run
   }
   return (
     <form class="row" onSubmit={submit} onKeyDown={onEscape(end)}>
-      <input name="name" aria-label="Tag" placeholder="Tag" maxLength={250} required autofocus />
+      <input name="name" aria-label="Tag" placeholder="Tag" maxLength={250} required ref={focused} />
       <input name="value" aria-label="Value" placeholder="Value" maxLength={8000} />
       <button type="submit" class="primary">
         {`Tag ${many(chosen.length)}`}

@@ -1,5 +1,6 @@
 /** Which columns there are: found by name, put into order by drag or by key, pinned, and left out again. */
 import { useRef, useState } from 'preact/hooks'
+import { focused } from '../ui/parts.tsx'
 import { ATTRIBUTE_KEYS, arranged, type Column, column, labelOf, moved, pinned, without } from './columns.ts'
 import { NameList } from './name-list.tsx'
 import { type Aggregate, fieldText, type NamedKind } from './names.ts'
@@ -42,7 +43,7 @@ function Chooser({ experiment, columns, onColumns, reset }: ColumnsPanelProps) {
           aria-label="Search columns"
           placeholder="Search names"
           value={q}
-          autofocus
+          ref={focused}
           onInput={({ currentTarget }) => search(currentTarget.value)}
         />
         <div class="tabs" role="tablist" aria-label="Kind of column">

@@ -1,5 +1,6 @@
 /** What runs are grouped by. */
 import { useState } from 'preact/hooks'
+import { focused } from '../ui/parts.tsx'
 import { column, labelOf } from './columns.ts'
 import { GROUPABLE } from './grouping.ts'
 import { NameList } from './name-list.tsx'
@@ -47,7 +48,7 @@ function Chooser({ experiment, by, onGroup }: GroupPanelProps) {
           aria-label="Search what to group by"
           placeholder="Search names"
           value={q}
-          autofocus
+          ref={focused}
           onInput={({ currentTarget }) => search(currentTarget.value)}
         />
         <div class="tabs" role="tablist" aria-label="Kind">

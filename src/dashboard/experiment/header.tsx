@@ -4,7 +4,7 @@ import { useState } from 'preact/hooks'
 import { api, type Experiment, read } from '../api.ts'
 import { mayWrite } from '../session.ts'
 import { say } from '../ui/notices.tsx'
-import { onEscape, Status } from '../ui/parts.tsx'
+import { focused, onEscape, Status } from '../ui/parts.tsx'
 import { nothing } from './use-list.ts'
 
 /** How many runs it has, as the list of experiments says it: by its name, for there it is one of a page. */
@@ -73,7 +73,7 @@ function Description({ experiment }: { experiment: Experiment }) {
         }}
         onKeyDown={onEscape(() => edit(false))}
       >
-        <input name="description" aria-label="Description" defaultValue={description ?? ''} autofocus />
+        <input name="description" aria-label="Description" defaultValue={description ?? ''} ref={focused} />
         <button type="submit">Save</button>
       </form>
     )

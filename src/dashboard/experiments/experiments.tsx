@@ -5,7 +5,7 @@ import { api, type ExperimentListed, read, readPage } from '../api.ts'
 import { mayWrite } from '../session.ts'
 import { confirm } from '../ui/confirm.tsx'
 import { say } from '../ui/notices.tsx'
-import { Ago, Empty, Failure, onEscape, Skeleton, Status, useSettled } from '../ui/parts.tsx'
+import { Ago, Empty, Failure, focused, onEscape, Skeleton, Status, useSettled } from '../ui/parts.tsx'
 import { useShortcuts } from '../ui/shortcuts.tsx'
 import { useUrlState } from '../url.ts'
 
@@ -176,7 +176,7 @@ function Row({ experiment }: { experiment: ExperimentListed }) {
       <td>
         {isRenaming ? (
           <form onSubmit={save} onKeyDown={onEscape(() => rename(false))}>
-            <input name="name" aria-label="Name" defaultValue={name} maxLength={100} required autofocus />
+            <input name="name" aria-label="Name" defaultValue={name} maxLength={100} required ref={focused} />
             <button type="submit">Save</button>
           </form>
         ) : (
@@ -231,7 +231,7 @@ function NewExperiment({ end }: { end: () => void }) {
   }
   return (
     <form class="new bar" onSubmit={submit} onKeyDown={onEscape(end)}>
-      <input name="name" aria-label="Name" placeholder="Name" maxLength={100} required autofocus />
+      <input name="name" aria-label="Name" placeholder="Name" maxLength={100} required ref={focused} />
       <input name="owner" aria-label="Owner" placeholder="Owner" maxLength={50} required />
       <input name="description" aria-label="Description" placeholder="Description (optional)" />
       <button type="submit" class="primary">

@@ -10,7 +10,7 @@ import { nothing } from '../queries.ts'
 import { mayWrite } from '../session.ts'
 import { confirm } from '../ui/confirm.tsx'
 import { say } from '../ui/notices.tsx'
-import { Ago, Copy, onEscape, Status } from '../ui/parts.tsx'
+import { Ago, Copy, focused, onEscape, Status } from '../ui/parts.tsx'
 import { aboutRun } from './about.ts'
 import { changeAndSay, runKey } from './changes.ts'
 
@@ -143,7 +143,7 @@ function Name({ run }: { run: Run }) {
             aria-label="Name of the run"
             defaultValue={run.name ?? ''}
             maxLength={250}
-            autofocus
+            ref={focused}
           />
           <button type="submit" class="primary">
             Save

@@ -3,7 +3,7 @@ import { useQueryClient } from '@tanstack/react-query'
 import { useState } from 'preact/hooks'
 import type { Run } from '../api.ts'
 import { mayWrite } from '../session.ts'
-import { onEscape } from '../ui/parts.tsx'
+import { focused, onEscape } from '../ui/parts.tsx'
 import { type Scalar, typedValue } from './about.ts'
 import { changeAndSay, currentTag, inverse } from './changes.ts'
 
@@ -78,7 +78,7 @@ export function TagRow({ run, name, value }: { run: Run; name: string; value: Sc
               aria-label={`Value of ${name}`}
               value={draft.text}
               maxLength={MAX_VALUE}
-              autofocus
+              ref={focused}
               onInput={({ currentTarget: { value: text } }) => edit({ ...draft, text })}
             />
             <button type="submit" class="primary" disabled={tag.isBusy}>
@@ -199,7 +199,7 @@ export function NewTag({ run }: { run: Run }) {
           value={draft.name}
           maxLength={MAX_NAME}
           required
-          autofocus
+          ref={focused}
           onInput={({ currentTarget: { value } }) => edit({ ...draft, name: value })}
         />
         <input

@@ -122,6 +122,9 @@ export function Copy({ text, label = 'Copy' }: { text: string; label?: string })
   )
 }
 
+/** As `ref` of a field that is typed into as soon as it is there: a browser heeds `autofocus` only while it loads a page. */
+export const focused = (element: HTMLElement | null): void => element?.focus()
+
 /** Does something when Escape is pressed. */
 export const onEscape =
   (action: () => void) =>
