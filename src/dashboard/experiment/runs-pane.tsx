@@ -50,7 +50,7 @@ export function RunsPane({ experiment, url, runs, count }: RunsPaneProps) {
   })
   choose.current = (filter) => choice.all(filter, true)
 
-  const fault = faultOf(list.error, text)
+  const fault = runs.fault ?? faultOf(list.error, text)
   const error = fault ? null : (list.error ?? table.error)
   const isWhole = by !== undefined || !list.hasMore
   const total = isWhole ? lines.length : filter === '' ? count : undefined
@@ -110,7 +110,7 @@ export function RunsPane({ experiment, url, runs, count }: RunsPaneProps) {
           inSight={runs.inSight}
           scroller={runs.scroller}
           total={total}
-          isOld={list.isOld}
+          isOld={list.isOld || runs.fault !== undefined}
           onEnd={choice.more}
         />
       )}

@@ -5,7 +5,7 @@ import { type Stroke, strokesOf } from '../colour.ts'
 import { useSettled } from '../ui/parts.tsx'
 import { listOf, type UrlState } from '../url.ts'
 import type { InSight } from './grid.tsx'
-import { filterOf } from './search.ts'
+import { type Fault, faultOfForm, filterOf } from './search.ts'
 import { runsOf, SHOWN_AT_FIRST } from './selection.ts'
 import { type SortKey, sortOf } from './sorting.ts'
 import { type RunStore, storeOf } from './store.ts'
@@ -18,9 +18,10 @@ const PAUSE = 200
 export interface Runs {
   store: RunStore
   list: ListedRuns
-  /** What is typed, and the filter that it stands for once the typing has paused. */
+  /** What is typed, and the filter that it stands for once the typing has paused: while that has a fault, the one before. */
   text: string
   filter: string
+  fault: Fault | undefined
   sort: SortKey[]
   /** As the filter language says it. */
   order: readonly string[]
@@ -35,7 +36,11 @@ export interface Runs {
 export function useRuns(experiment: string, { search }: UrlState): Runs {
   const store = useMemo(() => storeOf(experiment), [experiment])
   const text = search.get('filter') ?? ''
-  const filter = filterOf(useSettled(text, PAUSE))
+  const meant = filterOf(useSettled(text, PAUSE))
+  const fault = useMemo(() => faultOfForm(meant), [meant])
+  const good = useRef('')
+  if (!fault) good.current = meant
+  const filter = good.current
   const sortText = search.get('sort')
   const sort = useMemo(() => sortOf(sortText), [sortText])
   const order = useMemo(
@@ -60,5 +65,5 @@ export function useRuns(experiment: string, { search }: UrlState): Runs {
     () => strokesOf(chosen ?? listOf(first).reverse()),
     [chosen, first],
   )
-  return { store, list, text, filter, sort, order, chosen, shown, inSight, scroller }
+  return { store, list, text, filter, fault, sort, order, chosen, shown, inSight, scroller }
 }
