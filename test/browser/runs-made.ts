@@ -29,11 +29,14 @@ export async function makeRuns(
       jsonb_build_object('host', 'gpu-' || run % 4), ''
     from generate_series(1, ${runs}) as run`)
   const point = (kind: string) => `${kind}_step, ${kind}_value, ${kind}_time`
+  // Without the trigger that looks for the experiment of each row: that takes most of the time.
   const series = (name: string, from: string) => `
-    insert into series (workspace_id, run_id, name, count, calls, ${point('last')}, ${point('min')}, ${point('max')})
-    select 1, ${ID(experiment)}, ${name}, 10, 1, 9, value, 0, 3, value / 2, 0, 5, value * 2, 0
+    alter table series disable trigger series_experiment;
+    insert into series (workspace_id, experiment_id, run_id, name, count, calls, ${point('last')}, ${point('min')}, ${point('max')})
+    select 1, '${experiment}', ${ID(experiment)}, ${name}, 10, 1, 9, value, 0, 3, value / 2, 0, 5, value * 2, 0
     from (select *, (run * 31 + metric * 17) % 1000 / 1000.0 + 0.001 as value from ${from}) as logged
-    order by run, metric`
+    order by run, metric;
+    alter table series enable trigger series_experiment`
   if (metrics > 0) {
     await tracker.query(
       series(

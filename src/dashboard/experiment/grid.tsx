@@ -107,6 +107,16 @@ export function Grid(props: GridProps) {
     if (end >= lines.length - 1) onEnd()
   }, [end, lines.length, onEnd])
 
+  // A column that was just added comes into sight.
+  const known = useRef(others)
+  useEffect(() => {
+    const before = new Set(known.current.map(({ id }) => id))
+    const added = others.findIndex(({ id }) => !before.has(id))
+    if (added >= 0 && others.length === before.size + 1) across.scrollToIndex(added)
+    known.current = others
+  }, [others, across])
+
+  const isTree = lines.some(({ kind }) => kind === 'group')
   const at = lines.findIndex(({ id }) => id === active)
   const place = useRef(at)
   place.current = at
@@ -126,7 +136,7 @@ export function Grid(props: GridProps) {
     // biome-ignore lint/a11y/noStaticElementInteractions: what it is says `roles.ts`
     <div
       ref={keep}
-      {...gridOf(props.total, columns.length, at < 0 ? undefined : `run-${active}`, props.isOld)}
+      {...gridOf(isTree, props.total, columns.length, at < 0 ? undefined : `run-${active}`, props.isOld)}
       class={props.isOld ? 'grid old' : 'grid'}
       onKeyDown={props.onKeyDown}
     >
@@ -148,7 +158,10 @@ export function Grid(props: GridProps) {
             return (
               <div
                 key={key}
-                {...rowOf(index, undefined, line.isOpen)}
+                {...rowOf(
+                  index,
+                  line.kind === 'group' ? { level: 1, isExpanded: line.isOpen === true } : { level: 2 },
+                )}
                 id={`run-${line.id}`}
                 class={`line ${line.kind} ${line.id === active ? 'active' : ''}`}
                 style={{ transform: `translateY(${top}px)` }}

@@ -52,14 +52,7 @@ export function GroupRow({ group, by, drawn, isOpen, onToggle, onChoose }: Group
                 onChoose()
               }}
             />
-            <button
-              type="button"
-              class="opener"
-              tabIndex={-1}
-              aria-expanded={isOpen}
-              aria-label={`Runs of ${name}`}
-              onClick={onToggle}
-            >
+            <button type="button" class="opener" tabIndex={-1} aria-expanded={isOpen} onClick={onToggle}>
               <i aria-hidden="true">{isOpen ? '▾' : '▸'}</i>
               <span class={group.value === null ? 'faint' : ''} title={`${by}: ${name}`}>
                 {name}

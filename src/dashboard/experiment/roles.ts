@@ -4,15 +4,19 @@ export const ROWS = { role: 'rowgroup' } as const
 /** What only takes up room. */
 export const ROOM = { role: 'presentation' } as const
 
-/** @param rows how many there are, but for the heads; undefined where nobody knows */
+/**
+ * @param isTree whether some rows are below others
+ * @param rows how many there are, but for the heads; undefined where nobody knows
+ */
 export const gridOf = (
+  isTree: boolean,
   rows: number | undefined,
   columns: number,
   active: string | undefined,
   isBusy: boolean,
 ) =>
   ({
-    role: 'grid',
+    role: isTree ? 'treegrid' : 'grid',
     tabIndex: 0,
     'aria-label': 'Runs',
     'aria-multiselectable': true,
@@ -23,12 +27,13 @@ export const gridOf = (
   }) as const
 
 /** @param index from 0, behind the heads */
-export const rowOf = (index: number, isSelected?: boolean, isExpanded?: boolean) =>
+export const rowOf = (index: number, about: { isSelected?: boolean; isExpanded?: boolean; level?: number }) =>
   ({
     role: 'row',
     'aria-rowindex': index + 2,
-    'aria-selected': isSelected,
-    'aria-expanded': isExpanded,
+    'aria-selected': about.isSelected,
+    'aria-expanded': about.isExpanded,
+    'aria-level': about.level,
   }) as const
 
 export const HEADS = { role: 'row', 'aria-rowindex': 1 } as const

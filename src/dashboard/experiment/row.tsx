@@ -56,7 +56,7 @@ export const RunRow = memo(function RunRow({
   const classes = ['line', isLit.value && 'lit', isActive && 'active', isInGroup && 'within']
   return (
     <div
-      {...rowOf(index, isChosen)}
+      {...rowOf(index, { isSelected: isChosen, ...(isInGroup && { level: 2 }) })}
       id={`run-${id}`}
       class={classes.filter(Boolean).join(' ')}
       style={{ transform: `translateY(${top}px)` }}
