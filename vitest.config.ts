@@ -34,6 +34,7 @@ export default defineConfig({
           include: [`test/${name}/**/*.test.ts`],
           testTimeout: 180_000,
           hookTimeout: 180_000,
+          expect: { poll: { timeout: 15_000 } },
           fileParallelism: false,
         },
       })),

@@ -7,6 +7,7 @@ import { say } from '../ui/notices.tsx'
 import { Failure, Skeleton } from '../ui/parts.tsx'
 import type { Range } from './buckets.ts'
 import { DataTable } from './data-table.tsx'
+import { stragglersOf } from './paint.ts'
 import { type Gestures, type Picture, type Place, Plot } from './plot.ts'
 import { readAt } from './reading.ts'
 import type { Saved } from './save.ts'
@@ -23,6 +24,8 @@ interface State {
   error: unknown
   isComplete: boolean
   hasCurves: boolean
+  /** Which ranks lag behind, in words; empty where none does. */
+  stragglers: string
 }
 
 export function Card({ name, shared, isLarge }: { name: string; shared: Shared; isLarge: boolean }) {
@@ -39,23 +42,36 @@ export function Card({ name, shared, isLarge }: { name: string; shared: Shared; 
   )
 }
 
+const isSame = (a: State, b: State) =>
+  a.error === b.error &&
+  a.isComplete === b.isComplete &&
+  a.hasCurves === b.hasCurves &&
+  a.stragglers === b.stragglers
+
+const stragglersText = (shapes: readonly Shape[]) =>
+  stragglersOf(shapes)
+    .map(({ rank }) => `, rank ${rank} lags behind`)
+    .join('')
+
 /** Watches what the feed has of a metric, and lays it out. */
 function useCurves(name: string, shared: Shared, buckets: number) {
   const { feed, runs, view } = shared
   const { isLogX, isLogY, smooth } = view
   const cache = useMemo(() => new Shapes(), [])
   const found = useSignal<{ shapes: Shape[]; domain: Range | undefined }>({ shapes: [], domain: undefined })
-  const [state, setState] = useState<State>({ error: undefined, isComplete: false, hasCurves: false })
+  const [state, setState] = useState<State>({
+    error: undefined,
+    isComplete: false,
+    hasCurves: false,
+    stragglers: '',
+  })
   const ids = useMemo(() => runs.map(({ id }) => id), [runs])
   const lay = useCallback(() => {
     found.value = cache.of(feed.curves(name), runs, { isLogX, isLogY, smooth })
     const { error, isComplete } = feed.state(name)
     const hasCurves = found.value.shapes.length > 0
-    setState((before) =>
-      before.error === error && before.isComplete === isComplete && before.hasCurves === hasCurves
-        ? before
-        : { error, isComplete, hasCurves },
-    )
+    const next = { error, isComplete, hasCurves, stragglers: stragglersText(found.value.shapes) }
+    setState((before) => (isSame(before, next) ? before : next))
   }, [cache, found, feed, name, runs, isLogX, isLogY, smooth])
   const latest = useRef(lay)
   latest.current = lay
@@ -68,6 +84,8 @@ function useCurves(name: string, shared: Shared, buckets: number) {
         latest.current()
       })
     })
+    // What has come in the meantime.
+    latest.current()
     return () => {
       stop()
       if (wish !== undefined) cancelAnimationFrame(wish)
@@ -202,7 +220,7 @@ function Chart({
             tabIndex={0}
             role="application"
             aria-roledescription="chart"
-            aria-label={`${name}: arrows read, shift and arrows pan, plus and minus zoom, 0 shows all, Enter enlarges`}
+            aria-label={`${name}${state.stragglers}: arrows read, shift and arrows pan, plus and minus zoom, 0 shows all, Enter enlarges`}
             onKeyDown={press}
             onBlur={() => gestures.read(null)}
           >
