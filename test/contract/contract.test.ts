@@ -15,7 +15,8 @@ let tracker: Tracker
 let bootstrap: string
 /** Of scope admin: with it all is asked, but for what is the operator's. */
 let key: string
-/** A run that exists; no example of the description, or a case would delete it. */
+/** An experiment and a run that exist, with points of `loss`; no examples of the description, or a case would delete them. */
+const EXPERIMENT = '0c5f3e8a-7a2f-7c0e-b1a7-01990d2c9b10'
 const RUN = '0c5f3e8a-7a2f-7c0e-b1a7-01990d2c9b11'
 beforeAll(async () => {
   await access(path.join(VENV, 'bin/schemathesis')).catch(async () => {
@@ -27,9 +28,9 @@ beforeAll(async () => {
   })
   bootstrap = await bootstrapSecret(tracker.data)
   key = (await post<{ key: string }>('/keys', { name: 'contract', scope: 'admin' }, bootstrap)).key
-  const id = '0c5f3e8a-7a2f-7c0e-b1a7-01990d2c9b10'
-  await post('/experiments', { id, name: 'contract', owner: 'alice' })
-  await post(`/experiments/${id}/runs`, { id: RUN })
+  await post('/experiments', { id: EXPERIMENT, name: 'contract', owner: 'alice' })
+  await post(`/experiments/${EXPERIMENT}/runs`, { id: RUN })
+  await post(`/runs/${RUN}/metrics`, { metrics: [{ name: 'loss', step: 1, value: 0.5 }] })
 }, 300_000)
 afterAll(cleanUp)
 
@@ -52,7 +53,13 @@ async function fuzz(configuration: string, ...args: string[]): Promise<string> {
     {
       cwd: import.meta.dirname,
       maxBuffer: 64 * 1024 * 1024,
-      env: { ...process.env, EDGERUN_RUN: RUN, EDGERUN_KEY: key, EDGERUN_BOOTSTRAP: bootstrap },
+      env: {
+        ...process.env,
+        EDGERUN_EXPERIMENT: EXPERIMENT,
+        EDGERUN_RUN: RUN,
+        EDGERUN_KEY: key,
+        EDGERUN_BOOTSTRAP: bootstrap,
+      },
     },
   ).catch((error: { stdout: string }) => {
     throw new Error(error.stdout)

@@ -24,8 +24,18 @@ def before_call(ctx, case, kwargs):
         name_a_run(case.query)
         if re.fullmatch(r"/experiments/\{id\}/\w+", case.path):
             fit_search(case.query)
+    if case.path == "/runs/{id}/metrics/{name}":
+        name_a_metric(case.path_parameters)
     fit_columns(case)
     fit_key(case)
+    if case.method == "DELETE":
+        spare(case.path_parameters)
+
+
+def spare(path):
+    """Nobody deletes the run that others need, nor its experiment: their ids are in answers, where they are found."""
+    if path.get("id") in (os.environ["EDGERUN_RUN"], os.environ["EDGERUN_EXPERIMENT"]):
+        path["id"] = "00000000-0000-0000-0000-000000000000"
 
 
 def fit_key(case):
@@ -67,6 +77,14 @@ def name_a_run(query):
     runs = query.get("runs")
     if isinstance(runs, list) and 0 < len(runs) <= 100 and all(isinstance(run, str) for run in runs):
         query["runs"] = [os.environ["EDGERUN_RUN"]]
+
+
+def name_a_metric(path):
+    """A history is that of a metric that exists. Names with anything odd in them stay, and are not found."""
+    run, name = path.get("id"), path.get("name")
+    is_run = isinstance(run, str) and re.fullmatch("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", run)
+    if is_run and isinstance(name, str) and re.fullmatch(r"(\w|/|%2F){1,250}", name, re.ASCII):
+        path.update(id=os.environ["EDGERUN_RUN"], name="loss")
 
 
 def fit_search(query):
