@@ -16,4 +16,8 @@ await rename(path.join(target, '_headers'), path.join(root, 'dist/assets/_header
 for (const file of ['swagger-ui-bundle.js', 'swagger-ui.css', 'favicon-32x32.png', 'LICENSE']) {
   await cp(path.join(swagger, file), path.join(target, file))
 }
-await build({ configFile: path.join(root, 'src/dashboard/vite.config.ts') })
+await build({
+  configFile: path.join(root, 'src/dashboard/vite.config.ts'),
+  // Loaded as it is: bundled, it would be written beside the packages, which may belong to another user.
+  configLoader: 'native',
+})
