@@ -91,9 +91,15 @@ export class ArtifactStore {
     try {
       return (await this.#bucket.get(this.#root + key, { range })) ?? undefined
     } catch (error) {
-      if (codeOf(error) === UNSATISFIABLE) return 'unsatisfiable'
+      if (codeOf(error) === UNSATISFIABLE || (await this.#endsBefore(key, range))) return 'unsatisfiable'
       throw translated(error)
     }
+  }
+
+  /** Of a range that begins right at the end, as every one of an empty file does, R2 does not always say what is wrong. */
+  async #endsBefore(key: string, range: R2Range): Promise<boolean> {
+    const object = 'suffix' in range ? undefined : await this.head(key)
+    return object !== undefined && 'offset' in range && (range.offset ?? 0) >= object.size
   }
 
   /** Whether anything lies below a folder. */
