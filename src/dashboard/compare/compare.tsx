@@ -89,7 +89,7 @@ export function Compare({ id }: { id: string }) {
             label="Ways to compare"
             tabs={TABS}
             shown={shown}
-            show={(name) => set({ view: name === 'table' ? null : name }, { replace: true })}
+            show={(name) => set({ view: name === 'table' ? null : name })}
           />
           <section id="tab" role="tabpanel" aria-labelledby={`tab-${shown}`}>
             {shown === 'table' && <SideBySide {...view} />}

@@ -70,8 +70,13 @@ export async function changeAndSay(
   return true
 }
 
-/** What a tag is now, on the tracker: somebody else may have changed it since it was shown. */
-export async function currentTag(id: string, name: string): Promise<Scalar | undefined> {
-  const { tags } = await read(api.runs[':id'].$get({ param: { id } }))
-  return Object.hasOwn(tags, name) ? tags[name] : undefined
+/** What a tag is now, on the tracker: somebody else may have changed it since it was shown. The page then shows that. */
+export async function currentTag(
+  queries: QueryClient,
+  id: string,
+  name: string,
+): Promise<Scalar | undefined> {
+  const run = await read(api.runs[':id'].$get({ param: { id } }))
+  queries.setQueryData(runKey(id), run)
+  return Object.hasOwn(run.tags, name) ? run.tags[name] : undefined
 }

@@ -9,6 +9,7 @@ import { duration } from '../format.ts'
 import { nothing } from '../queries.ts'
 import { mayWrite } from '../session.ts'
 import { confirm } from '../ui/confirm.tsx'
+import { useFocusBack } from '../ui/focus.ts'
 import { say } from '../ui/notices.tsx'
 import { Ago, Copy, focused, onEscape, Status } from '../ui/parts.tsx'
 import { aboutRun } from './about.ts'
@@ -122,6 +123,7 @@ function Lasted({ run }: { run: Run }) {
 function Name({ run }: { run: Run }) {
   const queries = useQueryClient()
   const [isRenaming, rename] = useState(false)
+  const opener = useFocusBack(isRenaming)
   const { colour } = strokeOf(run.id)
   const name = run.name ?? 'Unnamed run'
   const save = async (event: SubmitEvent) => {
@@ -156,7 +158,13 @@ function Name({ run }: { run: Run }) {
         <>
           <h1>{name}</h1>
           {mayWrite() && (
-            <button type="button" class="quiet" aria-label={`Rename ${name}`} onClick={() => rename(true)}>
+            <button
+              ref={opener}
+              type="button"
+              class="quiet"
+              aria-label={`Rename ${name}`}
+              onClick={() => rename(true)}
+            >
               Rename
             </button>
           )}

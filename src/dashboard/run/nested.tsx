@@ -4,6 +4,7 @@ import { api, type Run, type RunListed, readPage } from '../api.ts'
 import { duration } from '../format.ts'
 import { nothing } from '../queries.ts'
 import { Ago, Empty, Failure, Skeleton, Status } from '../ui/parts.tsx'
+import { Scrolls } from '../ui/scrolls.tsx'
 
 const SHOWN = 1_000
 
@@ -42,7 +43,7 @@ export function Nested({ run }: { run: Run }) {
         <a href={`/e/${run.experiment_id}/compare?runs=${compared.join(',')}`}>Compare them</a>
         {next !== undefined && <span class="faint"> The newest {SHOWN.toLocaleString('en')} are here.</span>}
       </p>
-      <div class="scrolls">
+      <Scrolls>
         <table class="list">
           <thead>
             <tr>
@@ -73,7 +74,7 @@ export function Nested({ run }: { run: Run }) {
             ))}
           </tbody>
         </table>
-      </div>
+      </Scrolls>
     </>
   )
 }

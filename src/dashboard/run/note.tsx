@@ -1,8 +1,10 @@
 /** What people write about a run: a tag, read as Markdown. */
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useState } from 'preact/hooks'
 import type { Run } from '../api.ts'
 import { mayWrite } from '../session.ts'
-import { onEscape } from '../ui/parts.tsx'
+import { useFocusBack } from '../ui/focus.ts'
+import { focused, onEscape } from '../ui/parts.tsx'
+import { Scrolls } from '../ui/scrolls.tsx'
 import { noteTag, type Scalar } from './about.ts'
 import { SafeMarkdown } from './safe-markdown.tsx'
 import { Trouble, useTag } from './tags.tsx'
@@ -14,12 +16,8 @@ export function Note({ run }: { run: Run }) {
   const stored: Scalar | undefined = run.tags[name]
   const text = String(stored ?? '')
   const tag = useTag(run, name)
-  const area = useRef<HTMLTextAreaElement>(null)
   const [draft, edit] = useState<{ text: string; before: Scalar | undefined }>()
-  const isEditing = draft !== undefined
-  useEffect(() => {
-    if (isEditing) area.current?.focus()
-  }, [isEditing])
+  const opener = useFocusBack(draft !== undefined)
   const close = () => {
     edit(undefined)
     tag.forget()
@@ -33,9 +31,13 @@ export function Note({ run }: { run: Run }) {
   if (!draft) {
     return (
       <section class="note" aria-label="Note">
-        {text && <SafeMarkdown text={text} run={run.id} />}
+        {text && (
+          <Scrolls>
+            <SafeMarkdown text={text} run={run.id} />
+          </Scrolls>
+        )}
         {mayWrite() && (
-          <button type="button" class="quiet" onClick={() => edit({ text, before: stored })}>
+          <button ref={opener} type="button" class="quiet" onClick={() => edit({ text, before: stored })}>
             {text ? 'Edit the note' : 'Write a note'}
           </button>
         )}
@@ -52,7 +54,7 @@ export function Note({ run }: { run: Run }) {
         onKeyDown={onEscape(close)}
       >
         <textarea
-          ref={area}
+          ref={focused}
           aria-label="Note, in Markdown"
           rows={8}
           maxLength={MAX_LENGTH}

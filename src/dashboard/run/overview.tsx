@@ -4,6 +4,7 @@ import type { Run } from '../api.ts'
 import { Charts } from '../charts/charts.tsx'
 import { strokeOf } from '../colour.ts'
 import { Empty } from '../ui/parts.tsx'
+import { Scrolls } from '../ui/scrolls.tsx'
 import { isLive, noteTag } from './about.ts'
 import { SafeMarkdown } from './safe-markdown.tsx'
 
@@ -29,7 +30,9 @@ export function Overview({ run }: { run: Run }) {
       )}
       {note && (
         <aside aria-label="Note">
-          <SafeMarkdown text={note} run={run.id} />
+          <Scrolls>
+            <SafeMarkdown text={note} run={run.id} />
+          </Scrolls>
         </aside>
       )}
     </div>

@@ -7,7 +7,7 @@ import { nothing } from '../queries.ts'
 import { Empty, Failure, Skeleton } from '../ui/parts.tsx'
 import { type Tab, Tabs } from '../ui/tabs.tsx'
 import { useUrlState } from '../url.ts'
-import { isLive } from './about.ts'
+import { isLive, noteTag } from './about.ts'
 import { Artifacts } from './artifacts/artifacts.tsx'
 import { runKey } from './changes.ts'
 import { Header } from './header.tsx'
@@ -93,7 +93,8 @@ function Content({ run }: { run: RunRead }) {
   const { search, set } = useUrlState()
   const children = useChildren(run)
   const asked = search.get('tab') ?? 'overview'
-  const named = Object.keys(run.params).length + Object.keys(run.tags).length
+  const note = noteTag(run.tags)
+  const named = [...Object.keys(run.params), ...Object.keys(run.tags).filter((name) => name !== note)].length
   const nested = children.data && `${children.data.items.length}${children.data.next ? '+' : ''}`
   const tabs: Tab[] = [
     { name: 'overview', label: 'Charts' },
@@ -111,8 +112,7 @@ function Content({ run }: { run: RunRead }) {
   ]
   const shown = tabs.find(({ name }) => name === asked)?.name ?? 'overview'
   // What was searched for in one tab is not what is searched for in the next.
-  const show = (name: string) =>
-    set({ tab: name === 'overview' ? null : name, q: null, page: null }, { replace: true })
+  const show = (name: string) => set({ tab: name === 'overview' ? null : name, q: null, page: null })
   const View = VIEWS[shown] ?? Overview
   return (
     <>

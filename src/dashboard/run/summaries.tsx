@@ -4,6 +4,7 @@ import { useEffect, useMemo, useRef } from 'preact/hooks'
 import { api, type Run, readPage, type SeriesSummary } from '../api.ts'
 import { nothing } from '../queries.ts'
 import { Ago, Empty, Failure, Skeleton, Value } from '../ui/parts.tsx'
+import { Scrolls } from '../ui/scrolls.tsx'
 import { useShortcuts } from '../ui/shortcuts.tsx'
 import { useUrlState } from '../url.ts'
 import { isLike, isLive } from './about.ts'
@@ -97,7 +98,7 @@ export function Summaries({ run }: { run: Run }) {
 
 function SummaryTable({ series }: { series: readonly SeriesSummary[] }) {
   return (
-    <div class="scrolls">
+    <Scrolls>
       <table class="list summaries">
         <thead>
           <tr>
@@ -129,7 +130,7 @@ function SummaryTable({ series }: { series: readonly SeriesSummary[] }) {
           ))}
         </tbody>
       </table>
-    </div>
+    </Scrolls>
   )
 }
 

@@ -3,6 +3,7 @@ import { useQueryClient } from '@tanstack/react-query'
 import { useState } from 'preact/hooks'
 import type { Run } from '../api.ts'
 import { mayWrite } from '../session.ts'
+import { useFocusBack } from '../ui/focus.ts'
 import { focused, onEscape } from '../ui/parts.tsx'
 import { type Scalar, typedValue } from './about.ts'
 import { changeAndSay, currentTag, inverse } from './changes.ts'
@@ -25,7 +26,7 @@ export function useTag(run: Run, name: string) {
     fail(undefined)
     show(undefined)
     try {
-      const theirs = await currentTag(run.id, name)
+      const theirs = await currentTag(queries, run.id, name)
       if (!anyway && theirs !== before) {
         show({ theirs })
         return false
@@ -52,6 +53,7 @@ export function useTag(run: Run, name: string) {
 export function TagRow({ run, name, value }: { run: Run; name: string; value: Scalar }) {
   const tag = useTag(run, name)
   const [draft, edit] = useState<{ text: string; before: Scalar }>()
+  const opener = useFocusBack(draft !== undefined)
   const close = () => {
     edit(undefined)
     tag.forget()
@@ -100,6 +102,7 @@ export function TagRow({ run, name, value }: { run: Run; name: string; value: Sc
             {mayWrite() && (
               <>
                 <button
+                  ref={opener}
                   type="button"
                   class="quiet"
                   aria-label={`Edit ${name}`}
@@ -167,6 +170,7 @@ export function Trouble({
 
 export function NewTag({ run }: { run: Run }) {
   const [draft, edit] = useState<{ name: string; value: string }>()
+  const opener = useFocusBack(draft !== undefined)
   const name = draft?.name.trim() ?? ''
   const tag = useTag(run, name)
   const close = () => {
@@ -178,7 +182,7 @@ export function NewTag({ run }: { run: Run }) {
   }
   if (!draft) {
     return (
-      <button type="button" class="quiet" onClick={() => edit({ name: '', value: '' })}>
+      <button ref={opener} type="button" class="quiet" onClick={() => edit({ name: '', value: '' })}>
         Add a tag
       </button>
     )

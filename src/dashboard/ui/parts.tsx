@@ -122,8 +122,14 @@ export function Copy({ text, label = 'Copy' }: { text: string; label?: string })
   )
 }
 
-/** As `ref` of a field that is typed into as soon as it is there: a browser heeds `autofocus` only while it loads a page. */
-export const focused = (element: HTMLElement | null): void => element?.focus()
+/**
+ * As `ref` of a field that is typed into as soon as it is there, in the place of what is in it: a browser heeds
+ * `autofocus` only while it loads a page.
+ */
+export function focused(element: HTMLElement | null): void {
+  element?.focus()
+  if (element instanceof HTMLInputElement) element.select()
+}
 
 /** Does something when Escape is pressed. */
 export const onEscape =

@@ -1,4 +1,6 @@
 /** Tabs, of which one is shown; arrow keys go from one to the next. */
+import { useEffect } from 'preact/hooks'
+
 export interface Tab {
   name: string
   label: string
@@ -17,6 +19,10 @@ export function Tabs({
   shown: string
   show: (name: string) => void
 }) {
+  // Where there is no room for all of them the one that is shown may be out of sight, also when another one comes.
+  useEffect(() => {
+    document.getElementById(`tab-${shown}`)?.scrollIntoView({ block: 'nearest', inline: 'nearest' })
+  }, [shown, tabs.length])
   const press = (event: KeyboardEvent) => {
     const at = tabs.findIndex(({ name }) => name === shown)
     const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: -1 }[event.key]

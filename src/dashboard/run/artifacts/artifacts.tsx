@@ -1,29 +1,16 @@
 /** The files of a run: a tree whose folders are read when they are opened, and beside it the file that is chosen. */
-import { useQuery } from '@tanstack/react-query'
 import { useState } from 'preact/hooks'
-import { Problem, type Run } from '../../api.ts'
+import type { Run } from '../../api.ts'
 import { bytes } from '../../format.ts'
-import { nothing } from '../../queries.ts'
 import { Empty, Failure, Skeleton } from '../../ui/parts.tsx'
 import { useUrlState } from '../../url.ts'
-import { isLive } from '../about.ts'
 import { foldersOf, nameOf } from './kind.ts'
 import { Preview } from './preview.tsx'
-import { type Entry, listFolder } from './read.ts'
+import type { Entry } from './read.ts'
+import { useFolder } from './use-folder.ts'
 
 /** How many entries of a folder are shown, until more are asked for. */
 const SHOWN = 500
-
-const useFolder = (run: Run, folder: string) =>
-  useQuery({
-    queryKey: ['run', run.id, 'artifacts', folder],
-    queryFn: () => listFolder(run.id, folder),
-    refetchInterval: isLive(run) ? 15_000 : false,
-    placeholderData: nothing,
-    // That they lie elsewhere does not pass.
-    retry: (failures, error) =>
-      failures < 3 && (!(error instanceof Problem) || (error.mayPass && error.status !== 501)),
-  })
 
 export function Artifacts({ run }: { run: Run }) {
   const { search, set } = useUrlState()

@@ -1,5 +1,6 @@
 /** The rows of a CSV or TSV file. */
 import { useMemo, useState } from 'preact/hooks'
+import { Scrolls } from '../../ui/scrolls.tsx'
 import { readRows } from './rows.ts'
 
 /** Rows and columns that are shown, until more are asked for. */
@@ -26,8 +27,7 @@ export function Cells({
         {head.length === 1 ? 'column' : 'columns'}
         {head.length > COLUMNS && `, of which ${COLUMNS} are here`}
       </p>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by keyboard */}
-      <div class="scrolls" tabIndex={0}>
+      <Scrolls>
         <table class="list cells">
           <thead>
             <tr>
@@ -50,7 +50,7 @@ export function Cells({
             ))}
           </tbody>
         </table>
-      </div>
+      </Scrolls>
       {rows.length > limit && (
         <button type="button" onClick={() => raise(limit + 5 * ROWS)}>
           Show more rows

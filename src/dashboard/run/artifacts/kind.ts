@@ -23,6 +23,9 @@ export function foldersOf(path: string): string[] {
   return parts.map((_, i) => parts.slice(0, i + 1).join('/'))
 }
 
+/** The folder that a path lies in; empty where it lies in none. */
+export const folderOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf('/')))
+
 export const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1)
 
 /**

@@ -7,8 +7,9 @@ import { Copy, Failure, Skeleton } from '../../ui/parts.tsx'
 import { SafeMarkdown } from '../safe-markdown.tsx'
 import { Cells } from './cells.tsx'
 import { Json } from './json-tree.tsx'
-import { type Kind, kindOf, nameOf } from './kind.ts'
+import { folderOf, type Kind, kindOf, nameOf } from './kind.ts'
 import { addressOf } from './read.ts'
+import { useFolder } from './use-folder.ts'
 import { useText } from './use-text.ts'
 
 export function Preview({ run, path }: { run: Run; path: string }) {
@@ -62,15 +63,13 @@ function Image({ run, path }: { run: Run; path: string }) {
 }
 
 function Text({ run, path, kind }: { run: Run; path: string; kind: Kind }) {
-  const file = useText(run.id, path)
-  if (file.error) {
-    // An empty file has no part that could be sent.
-    if ('status' in file.error && file.error.status === 416) return <p class="faint">The file is empty.</p>
-    return <Failure error={file.error} again={() => file.refetch()} />
-  }
+  const folder = useFolder(run, folderOf(path))
+  const isEmpty = folder.data?.some((entry) => entry.path === path && entry.size === 0) ?? false
+  const file = useText(run.id, path, folder.isFetched && !isEmpty)
+  if (isEmpty) return <p class="faint">The file is empty.</p>
+  if (file.error) return <Failure error={file.error} again={() => file.refetch()} />
   if (!file.data) return <Skeleton lines={12} />
   const { text, read, size, isBinary } = file.data
-  if (size === 0) return <p class="faint">The file is empty.</p>
   if (isBinary) return <p class="faint">It is no text: download it to look into it.</p>
   const isWhole = read === size
   const more = !isWhole && (
@@ -100,9 +99,7 @@ function shown(kind: Kind, text: string, isWhole: boolean, run: Run, path: strin
         <Cells text={text} isWhole={isWhole} separator={path.toLowerCase().endsWith('.tsv') ? '\t' : ','} />
       )
     case 'markdown':
-      return (
-        <SafeMarkdown text={text} run={run.id} folder={path.slice(0, Math.max(0, path.lastIndexOf('/')))} />
-      )
+      return <SafeMarkdown text={text} run={run.id} folder={folderOf(path)} />
     default:
       return <Plain text={text} />
   }

@@ -14,10 +14,12 @@ export interface FileText {
   isBinary: boolean
 }
 
-export function useText(run: string, path: string) {
+/** @param isWanted false while it is not known whether there is anything to read: nobody can send a part of nothing */
+export function useText(run: string, path: string, isWanted: boolean) {
   const parts = useInfiniteQuery({
     queryKey: ['run', run, 'file', path],
     queryFn: ({ pageParam: from }) => readPart(run, path, from, PART),
+    enabled: isWanted,
     initialPageParam: 0,
     getNextPageParam: ({ size }, pages) => {
       const read = pages.reduce((sum, { bytes }) => sum + bytes.length, 0)
