@@ -41,6 +41,22 @@ describe('problems', () => {
     expect([status, body.detail]).toEqual([400, 'The body is not UTF-8'])
   })
 
+  it.each(['%ED%A0%80', 'a%FFb', '%C3', '%C3%28'])('refuse a query that is not UTF-8: q=%s', async (q) => {
+    const { status, body } = await tracker.get<Problem>(`/experiments?limit=1&q=${q}`)
+    expect([status, body.errors]).toEqual([422, [{ path: 'q', message: 'must be UTF-8' }]])
+  })
+
+  it.each([
+    ['%C3%A9%F0%9F%98%80', 'é😀'],
+    ['100%', '100%'],
+    ['%zz%2', '%zz%2'],
+    ['%25ED', '%ED'],
+  ])('take q=%s of a query for %s', async (q, name) => {
+    await tracker.post('/experiments', { name, owner: 'query' })
+    const { body } = await tracker.get(`/experiments?owner=query&q=${q}`)
+    expect(body).toMatchObject([{ name }])
+  })
+
   it('refuse JSON that is no object', async () => {
     for (const body of ['null', '[]', '"x"', '1']) {
       expect((await tracker.post('/experiments', body)).status).toBe(422)
