@@ -1,5 +1,7 @@
 /** Bad values in queries and paths of what is read. */
+import { expect } from 'vitest'
 import { type AtStage, answered, type Case, noLarger, refused } from './group.ts'
+import type { Answer } from './http.ts'
 
 /** Values as they stand in a URL, encoded where they have to be. */
 const NO_NUMBER = [
@@ -250,7 +252,10 @@ const NOWHERE = [
   '/nothing',
   '/experiments/',
   '/Experiments',
-  '//',
+  '//example.com',
+  '//example.com/',
+  '/%5cexample.com',
+  '/%2fexample.com',
   '/.env',
   '/.git/config',
   '/wp-login.php',
@@ -276,6 +281,14 @@ const NOWHERE = [
   `/${'a'.repeat(30_000)}`,
   `/${'a/'.repeat(10_000)}`,
   `/${'%2e'.repeat(5_000)}`,
+]
+/** Paths with too much in them. Cloudflare leads from them to where the file is, and may lead to no other host. */
+const DETOURS: [target: string, leadsTo: string][] = [
+  ['//', '/'],
+  ['//index.html', '/'],
+  ['//example.com/..', '/'],
+  ['//example.com/%2e%2e', '/'],
+  ['//docs', '/docs/'],
 ]
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND']
 
@@ -314,4 +327,18 @@ export function queries(at: AtStage): void {
     })),
   )
   refused(at, 'a path that leads nowhere', nowhere)
+  const detours = ['GET', 'HEAD'].flatMap((method) =>
+    DETOURS.map(([target, leadsTo]) => ({
+      name: `${method} ${target}`,
+      request: () => ({ method, target }),
+      check: ({ status, headers }: Answer) => expect([status, headers.location]).toEqual([307, leadsTo]),
+    })),
+  )
+  answered(at, 'a detour', detours)
+  const noDetours = METHODS.slice(2).map((method) => ({
+    name: `${method} //`,
+    request: () => ({ method, target: '//' }),
+    check: noLarger,
+  }))
+  refused(at, 'what is no detour', noDetours)
 }
