@@ -39,7 +39,7 @@ export function AxisChips({
               <button
                 type="button"
                 class="quiet"
-                aria-label={`Logarithmic ${name}`}
+                aria-label={`log ${name}`}
                 aria-pressed={logs.includes(field)}
                 onClick={() => setLog(field, !logs.includes(field))}
               >

@@ -138,7 +138,8 @@ function Handle({
       class={span ? 'handle there' : 'handle'}
       d={`M-8 ${at}H8`}
       role="slider"
-      tabIndex={0}
+      // In SVG the names of attributes are written as they are.
+      tabindex={0}
       aria-orientation="vertical"
       aria-label={`${end === 'low' ? 'Lowest' : 'Highest'} ${name}`}
       aria-valuemin={first}

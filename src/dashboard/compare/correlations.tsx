@@ -5,7 +5,7 @@ import { request } from '../api.ts'
 import { Empty, Failure, Skeleton } from '../ui/parts.tsx'
 import { useUrlState } from '../url.ts'
 import { FieldSelect, likelyMetric, nameOf } from './fields.tsx'
-import { useMetricNames } from './read-runs.ts'
+import { isId, useMetricNames } from './read-runs.ts'
 import type { View } from './view.ts'
 
 interface Correlation {
@@ -21,7 +21,14 @@ async function readCorrelations(
   amongAll: boolean,
 ): Promise<Correlation[]> {
   const query = new URLSearchParams({ metric, of })
-  if (!amongAll) query.set('filter', `id IN (${ids.map((id) => `'${id}'`).join(', ')})`)
+  if (!amongAll)
+    query.set(
+      'filter',
+      `id IN (${ids
+        .filter(isId)
+        .map((id) => `'${id}'`)
+        .join(', ')})`,
+    )
   const answer = await request(`/experiments/${experiment}/correlations?${query}`)
   return (await answer.json()) as Correlation[]
 }

@@ -52,6 +52,8 @@ export function ParallelDrawing({
     <figure
       ref={box}
       class="drawing scrolls"
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by keyboard
+      tabIndex={0}
       aria-label={`${through.length} of ${runs.length} runs over ${lanes.length} axes`}
     >
       {/* biome-ignore lint/a11y/noSvgWithoutTitle: the figure is labelled, and a title would hover over all of it */}

@@ -31,6 +31,9 @@ export const useMetricNames = (experiment: string, q: string) =>
     staleTime: 30_000,
   })
 
+/** Whether a text can be the id of a run: what cannot is not asked for, and would not be read as a filter either. */
+export const isId = (text: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text)
+
 const chunks = <T>(items: readonly T[], size: number): T[][] =>
   Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size))
 
@@ -42,7 +45,7 @@ const chunks = <T>(items: readonly T[], size: number): T[][] =>
 export function useRuns(experiment: string, ids: readonly string[], metrics: readonly string[]) {
   const asked = useMemo(
     () =>
-      chunks([...new Set(ids)], RUNS_AT_ONCE).flatMap((some) => [
+      chunks([...new Set(ids.filter(isId))], RUNS_AT_ONCE).flatMap((some) => [
         { ids: some, metrics: [] as string[] },
         ...chunks([...new Set(metrics)], METRICS_AT_ONCE).map((few) => ({ ids: some, metrics: few })),
       ]),
