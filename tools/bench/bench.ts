@@ -23,6 +23,7 @@ export const RIVALS = {
   tiny: 'a run of 10 points',
   few: '2,000 runs',
   open: 'without keys',
+  uplot: "uPlot's own lines",
 }
 
 export type Rival = keyof typeof RIVALS

@@ -11,7 +11,7 @@ export interface Answer {
   next: string | undefined
 }
 
-type Method = 'GET' | 'POST' | 'DELETE'
+type Method = 'GET' | 'POST' | 'DELETE' | 'PATCH'
 
 /** A client of one server, over kept connections or over a new one for each call. */
 export class Http {

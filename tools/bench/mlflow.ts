@@ -107,6 +107,10 @@ export class Mlflow {
     return Promise.all(Array.from({ length: count }, () => this.createRun()))
   }
 
+  /** The address of what its page shows of the metrics of a run. */
+  pageOf = (run: string): string =>
+    `${this.http.url}/#/experiments/${this.#experiment}/runs/${run}/model-metrics`
+
   async getRun(run: string): Promise<{ metrics: unknown[]; params: unknown[] }> {
     const path = `${API}/runs/get?run_id=${run}`
     type Answer = { run: { data: { metrics: unknown[]; params: unknown[] } } }

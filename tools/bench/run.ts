@@ -21,6 +21,7 @@ import { door } from './rows/door.ts'
 import { growth } from './rows/growth.ts'
 import { ingest, single } from './rows/ingest.ts'
 import { keys } from './rows/keys.ts'
+import { page } from './rows/page.ts'
 import { history, runs } from './rows/reads.ts'
 import { search } from './rows/search.ts'
 
@@ -38,6 +39,7 @@ const ROWS: Row[] = [
   depth,
   search,
   keys,
+  page,
 ]
 
 const { values: options } = parseArgs({

@@ -4,7 +4,7 @@ import type { RefObject } from 'preact'
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { hovered } from '../hover.ts'
 import { say } from '../ui/notices.tsx'
-import { Failure, Skeleton } from '../ui/parts.tsx'
+import { Failure, Skeleton, useSettled } from '../ui/parts.tsx'
 import type { Range } from './buckets.ts'
 import { DataTable } from './data-table.tsx'
 import { stragglersOf } from './paint.ts'
@@ -237,6 +237,8 @@ function Chart({
   )
 }
 
+const WHOLE: Range = [0, 1]
+
 type Found = ReturnType<typeof useCurves>['found']
 
 /** Reads values where the pointer is; apart, so that nothing else is rendered while it moves. */
@@ -281,16 +283,9 @@ function Behind({
   hasRanks: boolean
 }) {
   const { shapes, domain } = found.value
-  const whole: Range = domain ?? [0, 1]
-  return (
-    <DataTable
-      name={name}
-      shapes={shapes}
-      range={shared.range.value ?? whole}
-      x={shared.view.x}
-      hasRanks={hasRanks}
-    />
-  )
+  // It is not read while it moves.
+  const range = useSettled(shared.range.value ?? domain ?? WHOLE, 150)
+  return <DataTable name={name} shapes={shapes} range={range} x={shared.view.x} hasRanks={hasRanks} />
 }
 
 function Save({ of, plot }: { of: () => Saved; plot: RefObject<Plot | null> }) {
