@@ -1,5 +1,5 @@
 /** Which runs are selected, which line the keys are about, and what the keys do. */
-import { useCallback, useMemo, useRef, useState } from 'preact/hooks'
+import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { useLocation } from 'preact-iso'
 import { api, read } from '../api.ts'
 import { say } from '../ui/notices.tsx'
@@ -52,10 +52,17 @@ export function useChoice({ experiment, url, runs, lines, box, open, chooseLine 
   }
   const move = (by: number) => {
     const at = lines.findIndex((line) => line.id === active)
-    const to = at < 0 ? 0 : Math.max(0, Math.min(lines.length - 1, at + by))
+    // The first step is to the first line; the end is the end from anywhere.
+    const to =
+      at < 0 && by !== Number.POSITIVE_INFINITY ? 0 : Math.max(0, Math.min(lines.length - 1, at + by))
     activate(lines[to]?.id)
     runs.scroller.current?.focus({ preventScroll: true })
   }
+  // The last line is not there yet: it is meant until another is.
+  const toEnd = useRef(false)
+  useEffect(() => {
+    if (toEnd.current) move(Number.POSITIVE_INFINITY)
+  }, [lines])
   const compare = () => {
     const ids = [...runs.shown.keys()]
     if (ids.length > 0) route(`/e/${experiment}/compare?runs=${ids.join(',')}`)
@@ -97,7 +104,10 @@ export function useChoice({ experiment, url, runs, lines, box, open, chooseLine 
     () => ({
       choose: (id, isRange) => now.current.choose(id, isRange),
       toggleShown: (id) => now.current.toggleShown(id),
-      activate,
+      activate: (id) => {
+        toEnd.current = false
+        activate(id)
+      },
     }),
     [],
   )
@@ -109,6 +119,7 @@ export function useChoice({ experiment, url, runs, lines, box, open, chooseLine 
     if (event.target !== event.currentTarget || event.ctrlKey || event.metaKey || event.altKey) return
     const by = { ArrowDown: 1, ArrowUp: -1, PageDown: BY_PAGE, PageUp: -BY_PAGE }[event.key]
     const far = { Home: Number.NEGATIVE_INFINITY, End: Number.POSITIVE_INFINITY }[event.key]
+    toEnd.current = event.key === 'End'
     if (by !== undefined || far !== undefined) now.current.move(by ?? far ?? 0)
     else if (event.key === 'Enter' && now.current.active !== undefined) now.current.open(now.current.active)
     else if (event.key === ' ') now.current.mark(event.shiftKey)

@@ -5,8 +5,9 @@ import { api, Problem, readPage } from '../api.ts'
 import { countNew, merged } from './merging.ts'
 import type { RunStore } from './store.ts'
 
-/** How many runs a page has, and how many are looked at to see whether there are new ones. */
-const PAGE = 200
+/** How many runs the first page has, and those behind it, and how many are looked at to see whether there are new ones. */
+const FIRST = 200
+const PAGE = 1_000
 const HEAD = 50
 
 /** How often, in milliseconds. */
@@ -63,7 +64,8 @@ export function useList(
   const key = useMemo(() => ['runs', experiment, 'list', filter, order], [experiment, filter, order])
   const read = useCallback(
     async (limit: number, cursor: string, signal: AbortSignal): Promise<Ids> => {
-      const names = metrics()
+      // Further pages may well be scrolled past: what comes into sight is read then.
+      const names = cursor ? [] : metrics()
       const query = {
         limit: String(limit),
         ...(filter && { filter }),
@@ -82,7 +84,7 @@ export function useList(
 
   const list = useInfiniteQuery({
     queryKey: key,
-    queryFn: ({ pageParam, signal }) => read(PAGE, pageParam, signal),
+    queryFn: ({ pageParam, signal }) => read(pageParam ? PAGE : FIRST, pageParam, signal),
     initialPageParam: '',
     getNextPageParam: ({ next }: Ids) => next,
     // All of its pages are never read again: what is new is looked for below.
