@@ -9,7 +9,11 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { gzipSync } from 'node:zlib'
 
-const MAX_GZIP_KIB = 400
+/**
+ * A page's questions about many runs (groups, correlations) brought it to 400. Cloudflare takes 3 MB on its free plan; what
+ * counts is how long the Worker takes to start, which is below.
+ */
+const MAX_GZIP_KIB = 450
 /** All of them, also those that few views load. */
 const MAX_SCRIPTS_KB = 150
 

@@ -39,8 +39,16 @@ const HALVED = 2 ** 664
 const SMALL = 1e100
 
 /**
- * The largest groups of runs, then by value, what has none behind the rest. NaN is the greatest number in Postgres, so that
- * what is below infinity is finite; where a run has no finite value, its lowest and highest are null.
+ * Has the rest of the transaction join by hashes: runs and their values come by the ten thousand. Where Postgres takes a new
+ * experiment for a small one, it would go through the values of all runs for each run: 3.4 s with 10,000.
+ */
+export const joinByHash = ({ db }: Scope) =>
+  db.execute(sql`select set_config('enable_nestloop', 'off', true)`)
+
+/**
+ * The largest groups of runs, then by value, what has none behind the rest; to be asked after `joinByHash`. NaN is the
+ * greatest number in Postgres, so that what is below infinity is finite; where a run has no finite value, its lowest and
+ * highest are null.
  */
 export function groupRuns({ db, workspace }: Scope, query: GroupQuery) {
   const { by, metrics, of, limit } = query
@@ -65,11 +73,12 @@ export function groupRuns({ db, workspace }: Scope, query: GroupQuery) {
         stddev_samp(${value}) ${few}::text, stddev_samp(${small}) filter (where ${finite})::text,
         min(${value}) filter (where ${finite})::text, max(${value}) filter (where ${finite})::text
       ) as statistics
-      from unnest(${sql.param(metrics)}::text[]) with ordinality as asked (name, place)
-      join series on series.workspace_id = ${workspace} and series.experiment_id = ${query.experimentIds[0]}::uuid
-        and series.name = asked.name and series.rank = 0
+      from series
+      join unnest(${sql.param(metrics)}::text[]) with ordinality as asked (name, place) on asked.name = series.name
       join chosen on chosen.id = series.run_id
       join groups on groups.key = chosen.key
+      where series.workspace_id = ${workspace} and series.experiment_id = ${query.experimentIds[0]}::uuid
+        and series.name = any(${sql.param(metrics)}::text[]) and series.rank = 0
       group by groups.place, asked.place
     )
     select case when key = '' then null else substr(key, 2) end as value, runs,

@@ -13,8 +13,9 @@ import { groupValue, NATIVE_WORDS } from '../runs/fields.ts'
 import type { RunChoice } from '../runs/search.ts'
 import { readCursor, writeCursor } from '../search/cursor.ts'
 import { parseField, parseFilter } from '../search/filter.ts'
+import { CORRELATED_RUNS, correlate, FEWEST_RUNS, PARAMS_TOLD } from './correlations.ts'
 import { FIELD_KINDS, listFields, RUNS_READ } from './fields.ts'
-import { groupRuns, statisticsOf } from './groups.ts'
+import { groupRuns, joinByHash, statisticsOf } from './groups.ts'
 
 const tags = ['experiments']
 const params = z.object({ id: pathId('Experiment') })
@@ -59,6 +60,17 @@ const Group = z
     }),
   })
   .openapi('Group')
+
+const Correlation = z
+  .object({
+    param: z.string(),
+    runs: z.int().min(FEWEST_RUNS).openapi({ description: 'That have a number as this param.' }),
+    correlation: z.number().min(-1).max(1).nullable().openapi({
+      description: 'Null where the param or the metric is the same in all of them.',
+      example: -0.8,
+    }),
+  })
+  .openapi('Correlation')
 
 /** Which runs are meant, as the native API says it. */
 const choice = (
@@ -152,8 +164,9 @@ export const analysisRoutes = router()
       const findings = nameFindings('metrics', names, GROUP_METRICS)
       if (findings.length > 0) throw invalid(findings)
       const metrics = [...new Set(names)]
-      const [[experiment], { rows }] = await c.var.db.batch([
+      const [[experiment], , { rows }] = await c.var.db.batch([
         new ExperimentRepository(c.var.db.scope).exists(id),
+        joinByHash(c.var.db.scope),
         groupRuns(c.var.db.scope, {
           ...choice(c, id, filter),
           by: groupValue(parseField(by, 'by', c.var.limits), by, NATIVE_WORDS),
@@ -180,6 +193,47 @@ export const analysisRoutes = router()
               },
             ]),
           ),
+        })),
+        200,
+      )
+    },
+  )
+  .openapi(
+    createRoute({
+      method: 'get',
+      path: '/experiments/{id}/correlations',
+      tags,
+      summary: 'How params go with a metric',
+      description:
+        "Spearman's rank correlation of each param whose values are numbers, or text that is a number, with a metric of " +
+        `rank 0, the strongest first: of the newest ${CORRELATED_RUNS.toLocaleString('en')} runs that meet the filter, have a finite ` +
+        `value of the metric and are not in the trash. Params that fewer than ${FEWEST_RUNS} of them have are left out, ` +
+        `and those after ${PARAMS_TOLD.toLocaleString('en')}.`,
+      request: {
+        params,
+        query: z.object({
+          metric: z.string().openapi({ ...nameSchema, example: 'loss' }),
+          of: whichValue,
+          filter: filterQuery,
+        }),
+      },
+      responses: { 200: json(z.array(Correlation), 'The correlations.'), ...reads, ...finds },
+    }),
+    async (c) => {
+      const { id } = c.req.valid('param')
+      const { metric, of = 'last', filter } = c.req.valid('query')
+      const findings = nameFindings('metric', [metric], 1)
+      if (findings.length > 0) throw invalid(findings)
+      const [[experiment], { rows }] = await c.var.db.batch([
+        new ExperimentRepository(c.var.db.scope).exists(id),
+        correlate(c.var.db.scope, { ...choice(c, id, filter), metric, of }),
+      ])
+      if (!experiment) throw notFound('Experiment')
+      return c.json(
+        rows.map(({ param, runs, correlation }) => ({
+          param,
+          runs,
+          correlation: correlation === null ? null : Number(correlation),
         })),
         200,
       )

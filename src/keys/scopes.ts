@@ -51,6 +51,7 @@ const NATIVE: Record<string, Need> = {
   'DELETE /experiments/:id': 'write',
   'GET /experiments/:id/fields': 'read',
   'GET /experiments/:id/groups': 'read',
+  'GET /experiments/:id/correlations': 'read',
   'GET /owners': 'read',
 
   'POST /experiments/:id/runs': 'ingest',

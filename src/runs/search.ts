@@ -92,7 +92,8 @@ const LISTED_SIZE = sql`octet_length(params::text) + octet_length(tags::text) + 
 
 /**
  * Summaries of metrics of a run, of rank 0: an index lookup each. Said with a limit, or Postgres may as well read all metrics
- * of a run that has thousands.
+ * of a run that has thousands; and not as rank 0, for which there is the index of all runs by metric: where Postgres takes
+ * a new experiment for a small one, it would go through that for each.
  */
 const summariesOf = (names: string[]) => sql`(
   select json_agg(json_build_array(
@@ -102,7 +103,7 @@ const summariesOf = (names: string[]) => sql`(
   cross join lateral (
     select * from series
     where series.workspace_id = runs.workspace_id and series.run_id = runs.id and series.name = asked.name
-      and series.rank = 0
+      and series.rank < 1
     limit 1
   ) as held
 )`

@@ -1,5 +1,9 @@
+import { sql } from 'drizzle-orm'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { groupRuns, joinByHash } from '../../src/analysis/groups.ts'
+import { NATIVE_WORDS } from '../../src/runs/fields.ts'
+import { reading } from '../support/plan.ts'
 import { UNKNOWN } from '../support/runs.ts'
 import { newTracker, type Problem, type Tracker } from '../support/tracker.ts'
 import type { Experiment, Run } from '../support/wire.ts'
@@ -206,6 +210,32 @@ describe('GET /experiments/{id}/groups', () => {
       }),
       { numRuns: 30 },
     )
+  })
+
+  it('reads each value once, also where Postgres does not know how many there are', async () => {
+    const of = await newExperiment()
+    await logged(
+      of,
+      Array.from({ length: 500 }, (_, i) => [`${i % 7}`, i]),
+    )
+    const { rows } = await reading(
+      tracker,
+      (scope) =>
+        groupRuns(scope, {
+          experimentIds: [of],
+          trash: 'without',
+          filterText: '',
+          words: NATIVE_WORDS,
+          by: sql`(runs.params ->> 'a')`,
+          metrics: ['loss', 'acc'],
+          of: 'last',
+          limit: 5,
+        }),
+      { stale: true, before: joinByHash },
+    )
+    const [all] = await tracker.sql`select count(*)::int as series from series`
+    expect(rows.runs).toBe(500)
+    expect(rows.series).toBeLessThanOrEqual(all?.series)
   })
 
   it.each([

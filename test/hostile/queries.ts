@@ -99,6 +99,11 @@ const NATIVE: [target: string, Record<string, string[]>][] = [
     '/experiments/{experiment}/groups',
     { by: ['', 'metrics.loss', 'min(params.a)', 'nothing.x', 'params.a%20b', 'ended_at', '%00', '('] },
   ],
+  [
+    '/experiments/{experiment}/correlations?metric=loss',
+    { of: ['', 'mean', 'LAST', '%00'], filter: NO_FILTER },
+  ],
+  ['/experiments/{experiment}/correlations', { metric: ['', '.', '%00', '%0A', 'x'.repeat(251)] }],
   ['/owners', { limit: [...NO_COUNT, '1001'], cursor: NO_CURSOR.filter((value) => !/^1\.2/.test(value)) }],
   [
     '/experiments/{experiment}/runs',

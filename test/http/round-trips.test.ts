@@ -25,6 +25,7 @@ const ROUTES: Record<string, [trips: number, body?: unknown]> = {
   'PATCH /experiments/{id}': [1, { status: 'running' }],
   'GET /experiments/{id}/fields': [1],
   'GET /experiments/{id}/groups': [1],
+  'GET /experiments/{id}/correlations': [1],
   'GET /owners': [1],
   'POST /experiments/{id}/runs': [1, { params: { lr: 1 } }],
   'GET /experiments/{id}/runs': [1],
@@ -80,6 +81,7 @@ describe('one request makes one round trip', () => {
       .replace('{name}', 'loss')
       .replace(/\/fields$/, '/fields?kind=metrics')
       .replace(/\/groups$/, '/groups?by=params.lr&metrics=loss')
+      .replace(/\/correlations$/, '/correlations?metric=loss')
       .replace('/charts', `/charts?runs=${run}&names=loss`)
     const before = roundTrips()
     const { status } = await tracker.send(method, path, body)

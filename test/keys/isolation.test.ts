@@ -70,7 +70,15 @@ async function fill(
     tags: { [`t-${mark}`]: 1 },
   })
   await own.post(`/experiments/${t.experiment}/runs`, { id: t.child, name: mark, parent_run_id: t.run })
-  for (const run of [t.run, t.child]) {
+  // As many as a correlation takes.
+  const more = [2, 3].map(async (n) => {
+    const { body } = await own.post<Run>(`/experiments/${t.experiment}/runs`, {
+      name: mark,
+      params: { by: mark, [`p-${mark}`]: n },
+    })
+    return body.id
+  })
+  for (const run of [t.run, t.child, ...(await Promise.all(more))]) {
     const steps = Array.from({ length: 10 }, (_, step) => ({ name: 'loss', step, value: value + 0.12345 }))
     await own.post(`/runs/${run}/metrics`, {
       metrics: [...steps, { name: `only-${mark}`, step: 1, value: 1 }],
@@ -143,6 +151,10 @@ describe('each sees what is its own, and nothing else', () => {
       'metrics of groups of runs',
       ({ tracker }) => tracker.get(`/experiments/${twins.experiment}/groups?by=status&metrics=loss`),
       false,
+    ],
+    [
+      'correlations',
+      ({ tracker }) => tracker.get(`/experiments/${twins.experiment}/correlations?metric=loss`),
     ],
     ['names of tags', ({ tracker }) => tracker.get(`/experiments/${twins.experiment}/fields?kind=tags`)],
     ['a run', ({ tracker }) => tracker.get(`/runs/${twins.run}`)],

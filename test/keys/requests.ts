@@ -78,6 +78,7 @@ const NATIVE: Record<string, (f: Fixture) => Example> = {
   'DELETE /experiments/:id': NONE,
   'GET /experiments/:id/fields': () => ({ query: { kind: 'metrics' } }),
   'GET /experiments/:id/groups': () => ({ query: { by: 'params.lr', metrics: 'loss' } }),
+  'GET /experiments/:id/correlations': () => ({ query: { metric: 'loss' } }),
   'GET /owners': NONE,
 
   'POST /experiments/:id/runs': () => ({ body: {} }),

@@ -126,9 +126,13 @@ describe('metrics of the runs that are listed', () => {
       idAscending: false,
       limit: 10,
     }
-    const { rows } = await reading(tracker, (scope) => listRuns(scope, query, ['m1', 'm2', 'm3']))
+    // Also where Postgres does not know how many there are.
+    const { rows, scans } = await reading(tracker, (scope) => listRuns(scope, query, ['m1', 'm2', 'm3']), {
+      stale: true,
+    })
     // One run more than the page has, which tells that there is another page.
     expect(rows.series).toBe(11 * 3)
+    expect(scans).toContain('series_run_name_rank_key')
   })
 })
 
