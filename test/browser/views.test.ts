@@ -1,0 +1,110 @@
+import { readFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import type { AxeResults, RunOptions } from 'axe-core'
+import type { Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { cleanUp } from '../system/support.ts'
+import { Stage } from './stage.ts'
+
+let stage: Stage
+/** What the address of a view has in the place of these words. */
+const ids: Record<string, string> = {}
+let axe: string
+
+beforeAll(async () => {
+  stage = await Stage.open()
+  axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+  const experiment = await stage.ask<{ id: string }>('POST', '/experiments', { name: 'words', owner: 'ann' })
+  const runs: string[] = []
+  for (let i = 0; i < 3; i++) {
+    const run = await stage.ask<{ id: string }>('POST', `/experiments/${experiment.id}/runs`, {
+      name: `run ${i}`,
+      params: { lr: 0.1 / (i + 1), optimizer: i % 2 ? 'adam' : 'sgd' },
+      tags: { host: 'gpu-1', note: 'A **note**' },
+    })
+    runs.push(run.id)
+    const steps = Array.from({ length: 200 }, (_, step) => step)
+    const values = steps.map((step) => Math.exp(-step / (40 + 20 * i)))
+    const series = ['train/loss', 'val/loss', 'system/cpu'].map((name) => ({ name, steps, values }))
+    await stage.ask('POST', `/runs/${run.id}/metrics`, { series })
+    if (i > 0) await stage.ask('PATCH', `/runs/${run.id}`, { status: i === 1 ? 'completed' : 'failed' })
+  }
+  const empty = await stage.ask<{ id: string }>('POST', '/experiments', { name: 'nothing', owner: 'bob' })
+  Object.assign(ids, { experiment: experiment.id, run: runs[0], runs: runs.join(), empty: empty.id })
+})
+afterAll(async () => {
+  await stage.close()
+  await cleanUp()
+})
+
+/** Views by what they are, with what is in them once they show something. */
+const VIEWS: [name: string, path: string, ready: string][] = [
+  ['experiments', '/', 'table a'],
+  ['first lines', '/start', 'pre'],
+  ['runs', '/e/{experiment}?runs={runs}', 'a[href^="/r/"]'],
+  ['charts of runs', '/e/{experiment}?runs={runs}&view=charts', 'canvas'],
+  [
+    'one chart of runs',
+    '/e/{experiment}?runs={runs}&view=charts&chart=train/loss&smooth=2',
+    '.data-table td',
+  ],
+  ['an experiment without runs', '/e/{empty}', 'pre'],
+  ['compared runs', '/e/{experiment}/compare?runs={runs}', 'main table'],
+  ['a run', '/r/{run}', 'canvas'],
+  ['params and tags of a run', '/r/{run}?tab=params', 'main table'],
+  ['an address that leads nowhere', '/e/{experiment}/nothing', 'main h2'],
+]
+
+const visit = async (path: string, ready: string, options: Parameters<Stage['visit']>[1]): Promise<Page> => {
+  const page = await stage.visit(
+    path.replaceAll(/\{(\w+)\}/g, (_, name: string) => ids[name] ?? ''),
+    options,
+  )
+  await page.locator(ready).first().waitFor()
+  await page.waitForLoadState('networkidle', { timeout: 3_000 }).catch(() => {})
+  return page
+}
+
+/** What axe finds that is serious, as its rule and the first place. */
+async function barriers(page: Page): Promise<string[]> {
+  await page.evaluate(axe)
+  const { violations } = await page.evaluate<AxeResults, RunOptions>(
+    // Axe comes as text: this page's own program has no such thing.
+    (options) => Reflect.get(window, 'axe').run(document, options),
+    { resultTypes: ['violations'] },
+  )
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, nodes }) => `${id}: ${nodes[0]?.html.slice(0, 200)} ${nodes[0]?.failureSummary}`)
+}
+
+describe.each(VIEWS)('%s', (_, path, ready) => {
+  it.each(['light', 'dark'] as const)('has no barrier of weight in the %s', async (colorScheme) => {
+    const page = await visit(path, ready, { colorScheme })
+    expect(await barriers(page)).toEqual([])
+    await page.context().close()
+  })
+
+  it.each([400, 3_840])('needs no more than %i pixels, and can be read there', async (width) => {
+    const page = await visit(path, ready, { viewport: { width, height: 900 } })
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width)
+    expect(await barriers(page)).toEqual([])
+    await page.context().close()
+  })
+
+  it('is shown by its address alone, and after going away and back', async () => {
+    const page = await visit(path, ready, {})
+    const address = page.url()
+    const text = () => page.locator('main').innerHTML()
+    const before = (await text()).replaceAll(/\d+ (s|min) ago|just now/g, '')
+    await page.getByRole('link', { name: 'Getting started' }).click()
+    await page.getByRole('heading', { name: 'Getting started' }).waitFor()
+    await page.goBack()
+    await page.locator(ready).first().waitFor()
+    expect(page.url()).toBe(address)
+    await expect
+      .poll(async () => (await text()).replaceAll(/\d+ (s|min) ago|just now/g, '').slice(0, 200))
+      .toBe(before.slice(0, 200))
+    await page.context().close()
+  })
+})
