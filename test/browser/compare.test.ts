@@ -416,6 +416,74 @@ describe('parallel coordinates', () => {
   })
 })
 
+/** Spearman's: Pearson's correlation of ranks, where equal values share the mean of theirs. */
+function spearman(pairs: readonly (readonly [x: number, y: number])[]): number {
+  const ranksOf = (values: number[]) =>
+    values.map((value) => {
+      const below = values.filter((other) => other < value).length
+      return below + (values.filter((other) => other === value).length + 1) / 2
+    })
+  const centred = (ranks: number[]) => {
+    const mean = ranks.reduce((sum, rank) => sum + rank, 0) / ranks.length
+    return ranks.map((rank) => rank - mean)
+  }
+  const dot = (a: number[], b: number[]) => a.reduce((sum, each, i) => sum + each * (b[i] ?? 0), 0)
+  const x = centred(ranksOf(pairs.map(([x]) => x)))
+  const y = centred(ranksOf(pairs.map(([, y]) => y)))
+  return dot(x, y) / Math.sqrt(dot(x, x) * dot(y, y))
+}
+
+describe('what matters', () => {
+  /** Each param's correlation and runs, as they stand there. */
+  const shown = async (page: Page) => {
+    const rows = await page.locator('.ranked tbody tr').all()
+    return Promise.all(
+      rows.map(async (row) => [
+        await row.getByRole('rowheader').textContent(),
+        ...(await row.locator('td.number').allTextContents()),
+      ]),
+    )
+  }
+  /** As they should: of the params that are numbers, by the highest or last loss that is finite. */
+  const computed = (lossOf: (loss: number[]) => number) =>
+    ['lr', 'depth']
+      .map((param) => {
+        const pairs = MADE.map(
+          ({ params, loss }) => [Number(params[param] ?? Number.NaN), lossOf(loss.map(Number))] as const,
+        ).filter((pair) => pair.every(Number.isFinite))
+        return { param, correlation: spearman(pairs), runs: pairs.length }
+      })
+      .sort((a, b) => Math.abs(b.correlation) - Math.abs(a.correlation))
+      .map(({ param, correlation, runs }) => [param, correlation.toFixed(2), String(runs)])
+
+  it('is the rank correlation of each param with a metric, the strongest first', async () => {
+    const page = await visit('&view=correlations')
+    await page.getByText('Goes with val/loss').waitFor()
+    const last = computed((loss) => loss.at(-1) ?? Number.NaN)
+    expect(await shown(page)).toEqual([...last, ['batch', '', '4']])
+    await page.getByRole('row').filter({ hasText: 'batch' }).getByText('cannot be said').waitFor()
+    await page.getByRole('combobox', { name: 'A metric is its' }).selectOption('highest value')
+    const highest = computed((loss) => Math.max(...loss.filter(Number.isFinite)))
+    expect(highest).not.toEqual(last)
+    await expect.poll(() => shown(page)).toEqual([...highest, ['batch', '', '5']])
+    await leave(page)
+  })
+
+  it('is asked of these runs or of all, says where nothing can be said, and leads to a scatter', async () => {
+    const page = await visit('&view=correlations&metric=metrics.val/loss', [...ids.slice(0, 2), "it's"])
+    await page.getByText('Nothing can be said yet').waitFor()
+    await page.getByRole('combobox', { name: 'Among which runs' }).selectOption('all runs of the experiment')
+    await button(page, 'depth').waitFor()
+    expect(stateOf(page)).toMatchObject({ among: 'all' })
+    await page.goBack()
+    await page.getByText('Nothing can be said yet').waitFor()
+    await page.goForward()
+    await button(page, 'depth').click()
+    await page.getByRole('figure', { name: 'val/loss against depth, 2 runs' }).waitFor()
+    await leave(page)
+  })
+})
+
 it('compares a hundred runs', async () => {
   const { id } = await stage.ask<{ id: string }>('POST', '/experiments', { name: 'many', owner: 'ann' })
   await makeRuns(stage.tracker, { experiment: id, runs: 100, metrics: 60 })
@@ -437,6 +505,8 @@ it('compares a hundred runs', async () => {
   await page.getByRole('tab', { name: 'Parallel' }).click()
   await page.getByText('100 of 100 runs').waitFor()
   await expect.poll(() => page.locator('path.line').count()).toBe(100)
+  await page.getByRole('tab', { name: 'What matters' }).click()
+  await page.getByRole('row').filter({ hasText: 'depth' }).getByText('100', { exact: true }).waitFor()
   await leave(page)
 })
 
@@ -451,10 +521,11 @@ it('is in order for axe, in both themes, and no wider than a phone or narrower t
       ['Side by side', page.getByTitle('val/loss', { exact: true })],
       ['Scatter', page.locator('a.point')],
       ['Parallel', page.locator('path.line')],
+      ['What matters', page.locator('.ranked')],
     ] as const) {
       await page.getByRole('tab', { name: way }).click()
       await shown.first().waitFor()
-      if (way !== 'Side by side') await page.getByText('The numbers').click()
+      if (way === 'Scatter' || way === 'Parallel') await page.getByText('The numbers').click()
       const found = width === 3840 ? [] : await faultsOf(page)
       expect([way, width, await overflowOf(page), found]).toEqual([way, width, 0, []])
     }

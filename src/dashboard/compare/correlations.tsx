@@ -1,37 +1,26 @@
 /** Which params go with a metric, by Spearman's rank correlation. */
 import { useQuery } from '@tanstack/react-query'
 import { useMemo } from 'preact/hooks'
-import { request } from '../api.ts'
+import { api, read } from '../api.ts'
 import { Empty, Failure, Skeleton } from '../ui/parts.tsx'
 import { useUrlState } from '../url.ts'
 import { FieldSelect, likelyMetric, nameOf } from './fields.tsx'
-import { isId, useMetricNames } from './read-runs.ts'
+import { filterOf, isId, useMetricNames } from './read-runs.ts'
 import type { View } from './view.ts'
 
-interface Correlation {
-  param: string
-  runs: number
-  /** From -1 to 1; null where it cannot be said, as where all runs have one value. */
-  correlation: number | null
-}
+type Correlation = Awaited<ReturnType<typeof readCorrelations>>[number]
 
-async function readCorrelations(
+const readCorrelations = (
   { experiment, ids, of }: Pick<View, 'experiment' | 'ids' | 'of'>,
   metric: string,
   amongAll: boolean,
-): Promise<Correlation[]> {
-  const query = new URLSearchParams({ metric, of })
-  if (!amongAll)
-    query.set(
-      'filter',
-      `id IN (${ids
-        .filter(isId)
-        .map((id) => `'${id}'`)
-        .join(', ')})`,
-    )
-  const answer = await request(`/experiments/${experiment}/correlations?${query}`)
-  return (await answer.json()) as Correlation[]
-}
+) =>
+  read(
+    api.experiments[':id'].correlations.$get({
+      param: { id: experiment },
+      query: { metric, of, ...(!amongAll && { filter: filterOf(ids.filter(isId)) }) },
+    }),
+  )
 
 export function Correlations({ experiment, ids, of }: View) {
   const { search, set } = useUrlState()
@@ -45,10 +34,11 @@ export function Correlations({ experiment, ids, of }: View) {
     enabled: field !== '',
   })
   const failure = names.error ?? found.error
+  const again = () => {
+    for (const { error, refetch } of [names, found]) if (error) void refetch()
+  }
   if (names.isPending) return <Skeleton lines={8} />
-  const ranked = (found.data ?? []).toSorted(
-    (a, b) => Math.abs(b.correlation ?? 0) - Math.abs(a.correlation ?? 0),
-  )
+  const ranked = found.data ?? []
   return (
     <>
       <div class="bar">
@@ -71,7 +61,7 @@ export function Correlations({ experiment, ids, of }: View) {
         </label>
       </div>
       {failure ? (
-        <Failure error={failure} again={() => found.refetch()} />
+        <Failure error={failure} again={again} />
       ) : field === '' ? (
         <Empty title="No metric has been logged yet" />
       ) : found.isPending ? (

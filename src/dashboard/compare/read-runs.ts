@@ -34,6 +34,9 @@ export const useMetricNames = (experiment: string, q: string) =>
 /** Whether a text can be the id of a run: what cannot is not asked for, and would not be read as a filter either. */
 export const isId = (text: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text)
 
+/** The filter that these runs and no others meet. */
+export const filterOf = (ids: readonly string[]): string => `id IN (${ids.map((id) => `'${id}'`).join(', ')})`
+
 const chunks = <T>(items: readonly T[], size: number): T[][] =>
   Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size))
 
@@ -81,7 +84,7 @@ const readRuns = (experiment: string, ids: readonly string[], metrics: readonly 
     api.experiments[':id'].runs.$get({
       param: { id: experiment },
       query: {
-        filter: `id IN (${ids.map((id) => `'${id}'`).join(', ')})`,
+        filter: filterOf(ids),
         limit: String(RUNS_AT_ONCE),
         ...(metrics.length > 0 && { metrics: [...metrics] }),
       },
