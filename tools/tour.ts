@@ -102,7 +102,8 @@ async function makeSweep(): Promise<string> {
       const values = steps.map(() => 88 - rank * 6 + 5 * noise())
       const timestamps = steps.map((step) => started + step * STEP_TAKES)
       await send('POST', `/runs/${run.id}/metrics`, {
-        series: [{ name: 'system/gpu utilisation', rank, steps, values, timestamps }],
+        rank,
+        series: [{ name: 'system/gpu utilisation', steps, values, timestamps }],
       })
     }
     if (i === sorts.length - 1) continue
@@ -144,7 +145,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
   const page = await context.newPage()
   const name = (view: string) => (colorScheme === 'light' ? view : `${view}-dark`)
   await picture(page, name('experiments'), '/', 'table')
-  await picture(page, name('runs'), `/e/${sweep}?runs=${chosen}&smooth=0.02`, 'canvas')
+  await picture(page, name('runs'), `/e/${sweep}?runs=${chosen}&smooth=2`, 'canvas')
   await picture(page, name('compare'), `/e/${sweep}/compare?runs=${chosen}`, 'main')
   await picture(page, name('digits'), `/r/${example?.id}`, 'canvas')
   await context.close()
