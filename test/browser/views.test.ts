@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
+import { gzipSync } from 'node:zlib'
 import type { AxeResults, RunOptions } from 'axe-core'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -55,11 +56,10 @@ const VIEWS: [name: string, path: string, ready: string][] = [
   ['an address that leads nowhere', '/e/{experiment}/nothing', 'main h2'],
 ]
 
+const addressOf = (path: string) => path.replaceAll(/\{(\w+)\}/g, (_, name: string) => ids[name] ?? '')
+
 const visit = async (path: string, ready: string, options: Parameters<Stage['visit']>[1]): Promise<Page> => {
-  const page = await stage.visit(
-    path.replaceAll(/\{(\w+)\}/g, (_, name: string) => ids[name] ?? ''),
-    options,
-  )
+  const page = await stage.visit(addressOf(path), options)
   await page.locator(ready).first().waitFor()
   await page.waitForLoadState('networkidle', { timeout: 3_000 }).catch(() => {})
   return page
@@ -89,6 +89,18 @@ describe.each(VIEWS)('%s', (_, path, ready) => {
     const page = await visit(path, ready, { viewport: { width, height: 900 } })
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width)
     expect(await barriers(page)).toEqual([])
+    await page.context().close()
+  })
+
+  it('loads less than 150 KB of scripts', async () => {
+    const page = await visit(path, ready, {})
+    const scripts = await page.evaluate(() =>
+      performance.getEntriesByType('resource').flatMap(({ name }) => (name.endsWith('.js') ? [name] : [])),
+    )
+    const bodies = await Promise.all(scripts.map(async (url) => (await fetch(url)).arrayBuffer()))
+    const loaded = bodies.reduce((sum, body) => sum + gzipSync(body).length, 0)
+    expect(loaded).toBeGreaterThan(20_000)
+    expect(loaded).toBeLessThan(150_000)
     await page.context().close()
   })
 
