@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks'
 import { api, Problem, type RunListed, read } from '../api.ts'
 import { mayWrite } from '../session.ts'
 import { confirm } from '../ui/confirm.tsx'
+import { useFocusBack } from '../ui/focus.ts'
 import { say, work } from '../ui/notices.tsx'
 import { focused, onEscape } from '../ui/parts.tsx'
 import { MOST_CHOSEN } from './selection.ts'
@@ -23,6 +24,7 @@ interface BulkProps {
 
 export function Bulk({ chosen, store, onCompare, onClear, onAll, onDeleted }: BulkProps) {
   const [isTagging, tag] = useState(false)
+  const opener = useFocusBack(isTagging)
   const may = mayWrite()
   const why = may ? undefined : 'Your key may only read'
 
@@ -55,7 +57,13 @@ export function Bulk({ chosen, store, onCompare, onClear, onAll, onDeleted }: Bu
         <button type="button" onClick={onCompare} disabled={chosen.length < 2}>
           Compare
         </button>
-        <button type="button" onClick={() => tag(true)} disabled={!may || chosen.length === 0} title={why}>
+        <button
+          ref={opener}
+          type="button"
+          onClick={() => tag(true)}
+          disabled={!may || chosen.length === 0}
+          title={why}
+        >
           Tag…
         </button>
         <button

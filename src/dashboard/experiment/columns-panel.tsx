@@ -1,8 +1,7 @@
 /** Which columns there are: found by name, put into order by drag or by key, pinned, and left out again. */
 import { useRef, useState } from 'preact/hooks'
-import { focused } from '../ui/parts.tsx'
 import { ATTRIBUTE_KEYS, arranged, type Column, column, labelOf, moved, pinned, without } from './columns.ts'
-import { NameList } from './name-list.tsx'
+import { Finder } from './finder.tsx'
 import { type Aggregate, fieldText, type NamedKind } from './names.ts'
 import { Popover } from './popover.tsx'
 
@@ -14,9 +13,9 @@ interface ColumnsPanelProps {
   reset: (() => void) | undefined
 }
 
-type Tab = NamedKind | 'run'
-
-const TABS: Record<Tab, string> = { metrics: 'Metrics', params: 'Params', tags: 'Tags', run: 'Run' }
+const KINDS: readonly NamedKind[] = ['metrics', 'params', 'tags']
+/** The name is always there. */
+const CHOSEN_FROM = ATTRIBUTE_KEYS.filter((key) => key !== 'name')
 const AGGREGATES: readonly Aggregate[] = ['last', 'min', 'max']
 
 export function ColumnsPanel(props: ColumnsPanelProps) {
@@ -24,75 +23,44 @@ export function ColumnsPanel(props: ColumnsPanelProps) {
 }
 
 function Chooser({ experiment, columns, onColumns, reset }: ColumnsPanelProps) {
-  const [tab, turn] = useState<Tab>('metrics')
-  const [q, search] = useState('')
   const ids = new Set(columns.map(({ id }) => id))
   const toggle = (id: string) =>
     onColumns(ids.has(id) ? without(columns, id) : arranged([...columns, column(id)]))
-  const box = (id: string, label: string) => (
-    <label key={id} class="choice">
-      <input type="checkbox" aria-label={id} checked={ids.has(id)} onChange={() => toggle(id)} />
-      <span title={label}>{label}</span>
-    </label>
-  )
   return (
     <div class="chooser">
-      <div>
-        <input
-          type="search"
-          aria-label="Search columns"
-          placeholder="Search names"
-          value={q}
-          ref={focused}
-          onInput={({ currentTarget }) => search(currentTarget.value)}
-        />
-        <div class="tabs" role="tablist" aria-label="Kind of column">
-          {Object.entries(TABS).map(([one, label]) => (
-            <button
-              type="button"
-              key={one}
-              role="tab"
-              aria-selected={one === tab}
-              onClick={() => turn(one as Tab)}
-            >
-              {label}
-            </button>
-          ))}
-        </div>
-        {tab === 'run' ? (
-          <div class="names few">
-            {ATTRIBUTE_KEYS.filter(
-              (key) => key !== 'name' && labelOf(column(key)).toLowerCase().includes(q.trim().toLowerCase()),
-            ).map((key) => box(key, labelOf(column(key))))}
-          </div>
-        ) : (
-          <NameList experiment={experiment} kind={tab} q={q}>
-            {(name) =>
-              tab === 'metrics' ? (
-                <div class="choice">
-                  <span title={name}>{name}</span>
-                  {AGGREGATES.map((of) => {
-                    const id = fieldText({ kind: tab, key: name, of })
-                    return (
-                      <button
-                        type="button"
-                        key={of}
-                        aria-pressed={ids.has(id)}
-                        aria-label={`${of} of ${name}`}
-                        onClick={() => toggle(id)}
-                      >
-                        {of}
-                      </button>
-                    )
-                  })}
-                </div>
-              ) : (
-                box(fieldText({ kind: tab, key: name, of: 'last' }), name)
-              )
-            }
-          </NameList>
-        )}
-      </div>
+      <Finder experiment={experiment} label="Search columns" kinds={KINDS} attributes={CHOSEN_FROM}>
+        {(field) => {
+          const id = fieldText(field)
+          const label = labelOf(field)
+          if (field.kind !== 'metrics') {
+            return (
+              <label key={id} class="choice">
+                <input type="checkbox" aria-label={id} checked={ids.has(id)} onChange={() => toggle(id)} />
+                <span title={label}>{label}</span>
+              </label>
+            )
+          }
+          return (
+            <div class="choice">
+              <span title={label}>{label}</span>
+              {AGGREGATES.map((of) => {
+                const id = fieldText({ ...field, of })
+                return (
+                  <button
+                    type="button"
+                    key={of}
+                    aria-pressed={ids.has(id)}
+                    aria-label={`${of} of ${label}`}
+                    onClick={() => toggle(id)}
+                  >
+                    {of}
+                  </button>
+                )
+              })}
+            </div>
+          )
+        }}
+      </Finder>
       <div>
         <div class="row">
           <h2>Shown</h2>

@@ -3,6 +3,7 @@ import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'preact/hooks'
 import { api, type Experiment, read } from '../api.ts'
 import { mayWrite } from '../session.ts'
+import { useFocusBack } from '../ui/focus.ts'
 import { say } from '../ui/notices.tsx'
 import { focused, onEscape, Status } from '../ui/parts.tsx'
 import { nothing } from './use-list.ts'
@@ -50,6 +51,7 @@ function Description({ experiment }: { experiment: Experiment }) {
   const { id, description } = experiment
   const queries = useQueryClient()
   const [isEditing, edit] = useState(false)
+  const opener = useFocusBack(isEditing)
   const change = async (to: string | null) => {
     const changed = await read(api.experiments[':id'].$patch({ param: { id }, json: { description: to } }))
     queries.setQueryData(['experiment', id], changed)
@@ -80,7 +82,13 @@ function Description({ experiment }: { experiment: Experiment }) {
   }
   if (!mayWrite()) return <span class="description faint">{description}</span>
   return (
-    <button type="button" class="quiet description" title="Change the description" onClick={() => edit(true)}>
+    <button
+      ref={opener}
+      type="button"
+      class="quiet description"
+      title="Change the description"
+      onClick={() => edit(true)}
+    >
       {description ?? 'Add a description'}
     </button>
   )

@@ -1,5 +1,6 @@
 /** The order of the table, as an address says it: clauses of the filter language with commas between them. */
-import { splitList } from './names.ts'
+import { sorts } from './columns.ts'
+import { fieldOf, splitList } from './names.ts'
 
 export interface SortKey {
   /** Of a column. */
@@ -18,7 +19,8 @@ export function sortOf(text: string | null): SortKey[] {
     const [, id = clause, direction = 'asc'] = /^(.*?)\s+(asc|desc)$/is.exec(clause) ?? []
     return { id, isDescending: direction.toLowerCase() === 'desc' }
   })
-  return keys.filter(({ id }, i) => keys.findIndex((other) => other.id === id) === i).slice(0, MOST)
+  const known = keys.filter(({ id }) => sorts(fieldOf(id)))
+  return known.filter(({ id }, i) => known.findIndex((other) => other.id === id) === i).slice(0, MOST)
 }
 
 /** What a click on a column's head makes of it: upwards, then downwards, then no longer; `isAdded` to what there is. */
