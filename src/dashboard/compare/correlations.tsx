@@ -8,6 +8,9 @@ import { FieldSelect, likelyMetric, nameOf } from './fields.tsx'
 import { filterOf, isId, useMetricNames } from './read-runs.ts'
 import type { View } from './view.ts'
 
+/** Of which a filter can hold the ids. */
+const MOST_RUNS = 200
+
 type Correlation = Awaited<ReturnType<typeof readCorrelations>>[number]
 
 const readCorrelations = (
@@ -27,7 +30,8 @@ export function Correlations({ experiment, ids, of }: View) {
   const names = useMetricNames(experiment, '')
   const metrics = useMemo(() => (names.data?.names ?? []).map((name) => `metrics.${name}`), [names.data])
   const field = search.get('metric') ?? likelyMetric(metrics) ?? ''
-  const amongAll = search.get('among') === 'all'
+  const areTooMany = ids.length > MOST_RUNS
+  const amongAll = areTooMany || search.get('among') === 'all'
   const found = useQuery({
     queryKey: ['correlations', experiment, amongAll ? 'all' : ids, field, of],
     queryFn: () => readCorrelations({ experiment, ids, of }, nameOf(field), amongAll),
@@ -55,7 +59,9 @@ export function Correlations({ experiment, ids, of }: View) {
             value={amongAll ? 'all' : 'these'}
             onChange={({ currentTarget: { value } }) => set({ among: value === 'all' ? 'all' : null })}
           >
-            <option value="these">these {ids.length} runs</option>
+            <option value="these" disabled={areTooMany}>
+              these {ids.length} runs
+            </option>
             <option value="all">all runs of the experiment</option>
           </select>
         </label>
