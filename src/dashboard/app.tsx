@@ -15,6 +15,16 @@ const Compare = lazy(() => import('./compare/compare.tsx').then(({ Compare }) =>
 const Run = lazy(() => import('./run/run.tsx').then(({ Run }) => Run))
 const Start = lazy(() => import('./start/start.tsx').then(({ Start }) => Start))
 
+// The view that is asked for comes while it is being found out who looks.
+const asked = location.pathname
+const views: [RegExp, { preload: () => unknown }][] = [
+  [/^\/e\/[^/]+\/compare$/, Compare],
+  [/^\/e\/[^/]+$/, Experiment],
+  [/^\/r\//, Run],
+  [/^\/start$/, Start],
+]
+views.find(([path]) => path.test(asked))?.[1].preload()
+
 /** Paths that are views of this page; what else there is on this origin is not. */
 const VIEWS = /^\/($|e\/|r\/|start$)/
 
