@@ -65,7 +65,6 @@ async function makeRun() {
       { name: 'train/loss', steps: [0, 5, 10], values: [2, 0.123456, 0.5] },
       { name: 'grad/norm', steps: [1, 2], values: [3, 'NaN'] },
       { name: 'system/gpu/0/load', steps: [1], values: [97] },
-      ...Array.from({ length: 120 }, (_, i) => ({ name: `layer/${i}`, steps: [0], values: [i] })),
     ],
   })
   const nested = []
@@ -217,7 +216,7 @@ describe('the tabs of a run', () => {
   it('are all in order for axe, in both themes, and no wider than a phone or narrower than a wall', async () => {
     const tabs: [label: string, within: string][] = [
       ['Charts', 'Findings'],
-      ['Metrics', 'layer/0'],
+      ['Metrics', 'grad/norm'],
       ['Params & tags', 'ResNet'],
       ['Artifacts', 'no artifacts'],
       ['System', 'system/gpu/0/load'],
@@ -389,6 +388,17 @@ describe('the note of a run', () => {
   })
 })
 
+it('has curves of the model in one tab, and of the machine in another', async () => {
+  const page = await stage.visit(there)
+  const charts = page.getByRole('tabpanel')
+  await charts.getByText('grad/norm', { exact: true }).waitFor()
+  expect(await charts.getByText('system/gpu/0/load').count()).toBe(0)
+  await tab(page, 'System').click()
+  await charts.getByText('system/gpu/0/load', { exact: true }).waitFor()
+  expect(await charts.getByText('grad/norm').count()).toBe(0)
+  await leave(page)
+})
+
 describe('summaries', () => {
   it('have last, lowest and highest of each metric, and where they were', async () => {
     const page = await stage.visit(`${there}?tab=metrics&q=train`)
@@ -412,15 +422,22 @@ describe('summaries', () => {
     await page.getByRole('searchbox').fill('none of that')
     await page.getByText('No metric is called like that').waitFor()
     await button(page, 'Show all').click()
-    await page.getByText('124 series').waitFor()
+    await page.getByText('4 series').waitFor()
     await leave(page)
   })
 
   it('come in pages that are in the address', async () => {
-    const page = await stage.visit(`${there}?tab=metrics`)
+    const { id } = await newRun(run.experiment_id, { name: 'deep' })
+    const series = Array.from({ length: 120 }, (_, i) => ({
+      name: `layer/${100 + i}`,
+      steps: [0],
+      values: [i],
+    }))
+    await stage.ask('POST', `/runs/${id}/metrics`, { series })
+    const page = await stage.visit(`/r/${id}?tab=metrics`)
     await page.getByText('1 of 2').waitFor()
     await button(page, 'Next').click()
-    await line(page, 'train/loss').waitFor()
+    await line(page, 'layer/219').waitFor()
     expect(searchOf(page)).toBe('?tab=metrics&page=2')
     await page.goBack()
     await page.getByText('1 of 2').waitFor()
@@ -455,9 +472,16 @@ it('shows the models that a run logged, and what was registered of it', async ()
 })
 
 it('gives a run as JSON, and a line for a shell that fetches the same', async () => {
-  const page = await stage.visit(`${there}?tab=raw`)
-  await page.getByRole('heading', { name: 'In a shell' }).waitFor()
-  const [command = '', answer = ''] = await page.getByRole('tabpanel').locator('pre').allTextContents()
+  const permissions = ['clipboard-read', 'clipboard-write']
+  const page = await stage.visit(`${there}?tab=raw`, { permissions })
+  const copied = async (nth: number) => {
+    await page.getByRole('tabpanel').getByRole('button', { name: 'Copy' }).nth(nth).click()
+    await page.getByText('Copied').waitFor()
+    return page.evaluate(() => navigator.clipboard.readText())
+  }
+  const command = await copied(0)
+  await page.getByText('Copied').waitFor({ state: 'detached' })
+  const answer = await copied(1)
   const { stdout } = await sh('bash', ['-ec', command])
   expect(JSON.parse(stdout)).toEqual(await read())
   expect(JSON.parse(answer)).toEqual(JSON.parse(stdout))
