@@ -86,8 +86,12 @@ it('sorts by a head, by more of them with shift, and by what an address says', a
   await page.goBack()
   await shows(page, ['c', 'd', 'a', 'b'])
 
-  const pasted = await stage.visit(`${path}?sort=min(metrics.accuracy),nonsense,name desc`)
+  // What makes no sense in it is left out.
+  const nonsense = '&runs=nobody&group=nothing&cols=name,status,nothing,metrics.%60&split=wide'
+  const pasted = await stage.visit(`${path}?sort=min(metrics.accuracy),nothing,name desc${nonsense}`)
   await shows(pasted, ['d', 'c', 'b', 'a'])
+  expect(await heads(pasted).allTextContents()).toEqual(['Name↓2', 'Status'])
+  await pasted.getByText('Charts of the first 4 runs').waitFor()
 })
 
 it('filters, completes names, operators and values, and explains a fault under its place', async () => {
@@ -299,6 +303,12 @@ it('says what to do where there is no run, shows the first one by itself, and la
   await shows(page, ['first'])
   await page.getByRole('button', { name: '1 new run' }).click()
   await shows(page, ['second', 'first'])
+
+  // Told so, not cut off: what is on its way would fail.
+  await page.evaluate(() => dispatchEvent(new Event('offline')))
+  await page.getByText('Paused: the tracker does not answer').waitFor()
+  await page.evaluate(() => dispatchEvent(new Event('online')))
+  await page.getByText('Paused: the tracker does not answer').waitFor({ state: 'detached' })
 })
 
 /** Counts what the table is made of. */

@@ -85,7 +85,9 @@ export function columnsOf(cols: string, pin: string | null): Column[] {
     const made = column(id, { ...(width !== undefined && { width: Number(width) }) })
     return { ...made, isPinned: pinned.has(made.id) }
   })
-  return arranged(columns.filter(({ kind, key }) => kind !== undefined || Object.hasOwn(ATTRIBUTES, key)))
+  return arranged(
+    columns.filter(({ kind, key }) => (kind === undefined ? Object.hasOwn(ATTRIBUTES, key) : key !== '')),
+  )
 }
 
 /** Puts a column before or behind another one; over to pinned ones it becomes one of them. */

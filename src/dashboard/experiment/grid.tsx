@@ -116,8 +116,9 @@ export function Grid(props: GridProps) {
     known.current = others
   }, [others, across])
 
-  const isTree = lines.some(({ kind }) => kind === 'group')
-  const at = lines.findIndex(({ id }) => id === active)
+  // Not at each step of scrolling: there may be 100,000.
+  const isTree = useMemo(() => lines.some(({ kind }) => kind === 'group'), [lines])
+  const at = useMemo(() => lines.findIndex(({ id }) => id === active), [lines, active])
   const place = useRef(at)
   place.current = at
   // Only when another line is meant: not when lines come before it.

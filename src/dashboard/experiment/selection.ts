@@ -35,11 +35,13 @@ export function runsText(ids: readonly string[] | undefined): string | null {
 
 export function runsOf(text: string | null): string[] | undefined {
   if (text === null) return undefined
+  if (text === NONE) return []
   const ids = text.split(',').map((id) => {
     if (UUID.test(id)) return id
     return /^[\w-]{22}$/.test(id) ? lengthened(id) : ''
   })
-  return [...new Set(ids.filter(Boolean))].slice(0, MOST_CHOSEN)
+  const known = [...new Set(ids.filter(Boolean))].slice(0, MOST_CHOSEN)
+  return known.length > 0 ? known : undefined
 }
 
 /** The ids with some more, up to as many as can be chosen. */

@@ -166,6 +166,6 @@ export function useList(
     waiting,
     show,
     drop,
-    isCutOff: head.error instanceof Problem && head.error.mayPass,
+    isCutOff: head.isPaused || (head.error instanceof Problem && head.error.mayPass),
   }
 }
