@@ -6,10 +6,10 @@ import { useUrlState } from '../url.ts'
 import { ChartsPane } from './charts-pane.tsx'
 import { NoRuns } from './empty.tsx'
 import './experiment.css'
+import { nothing } from '../queries.ts'
 import { Header, useRunCount } from './header.tsx'
 import { RunsPane } from './runs-pane.tsx'
 import { Splitter, splitOf, USUAL_SPLIT } from './splitter.tsx'
-import { nothing } from './use-list.ts'
 import { useRuns } from './use-runs.ts'
 
 export function Experiment({ id }: { id: string }) {

@@ -2,11 +2,11 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'preact/hooks'
 import { api, type Experiment, read } from '../api.ts'
+import { nothing } from '../queries.ts'
 import { mayWrite } from '../session.ts'
 import { useFocusBack } from '../ui/focus.ts'
 import { say } from '../ui/notices.tsx'
 import { focused, onEscape, Status } from '../ui/parts.tsx'
-import { nothing } from './use-list.ts'
 
 /** How many runs it has, as the list of experiments says it: by its name, for there it is one of a page. */
 export function useRunCount(experiment: Experiment | undefined): number | undefined {

@@ -2,9 +2,9 @@
 import { useQuery } from '@tanstack/react-query'
 import { useCallback, useMemo, useState } from 'preact/hooks'
 import { api, read } from '../api.ts'
+import { nothing } from '../queries.ts'
 import type { UrlState } from '../url.ts'
 import { type Column, columnsOf, columnsText, usualColumns } from './columns.ts'
-import { nothing } from './use-list.ts'
 
 /** Of how many runs and names the usual columns are made. */
 const LOOKED_AT = 100

@@ -2,6 +2,7 @@
 import { type InfiniteData, useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { api, Problem, readPage } from '../api.ts'
+import { nothing } from '../queries.ts'
 import { countNew, merged } from './merging.ts'
 import type { RunStore } from './store.ts'
 
@@ -12,9 +13,6 @@ const HEAD = 50
 
 /** How often, in milliseconds. */
 export const EVERY = 5_000
-
-/** In the place of what was read before: what that was of does not matter any more. */
-export const nothing = () => undefined
 
 interface Ids {
   ids: string[]
