@@ -265,7 +265,7 @@ function Reader({
       readings={readings}
       x={shared.view.x}
       hasRanks={hasRanks}
-      box={own.width}
+      around={() => own.rect}
       lifted={hovered.value}
     />
   )

@@ -148,6 +148,11 @@ export class Plot {
     return this.#u.over.clientWidth
   }
 
+  /** Where it is on the screen, between its axes. */
+  get rect(): DOMRect {
+    return this.#u.over.getBoundingClientRect()
+  }
+
   /** A range moved by a part of its length, and made longer or shorter around a place. */
   moved(range: Range, { by = 0, times = 1, around = 0.5 }): Range {
     const [from, to] = range.map(this.#at) as [number, number]

@@ -1,4 +1,5 @@
 /** What all curves say where the pointer is, the highest first. */
+import { useLayoutEffect, useRef } from 'preact/hooks'
 import { duration, exact, short } from '../format.ts'
 import type { Axis } from './buckets.ts'
 import type { Place } from './plot.ts'
@@ -7,6 +8,8 @@ import type { Reading } from './reading.ts'
 /** As many as fit a screen. */
 const MOST = 100
 const A_COLUMN = 25
+/** From the pointer, in CSS pixels. */
+const AWAY = 10
 
 /** A place of an axis in words. */
 export const placeText = (x: Axis, value: number): string =>
@@ -30,26 +33,37 @@ export function Tooltip({
   readings,
   x,
   hasRanks,
-  box,
+  around,
   lifted,
 }: {
   place: Place
   readings: readonly Reading[]
   x: Axis
   hasRanks: boolean
-  /** How wide the plot is, in CSS pixels. */
-  box: number
+  /** Where the plot is on the screen. */
+  around: () => DOMRect
   lifted: string | null
 }) {
-  const isOnTheRight = place.left < box / 2
+  const box = useRef<HTMLDivElement>(null)
+  // Beside the pointer where there is room, and never beyond the window: nothing that scrolls cuts it off.
+  useLayoutEffect(() => {
+    if (!box.current) return
+    const { offsetWidth: width, offsetHeight: height, style } = box.current
+    const { left, top } = around()
+    const right = left + place.left + AWAY
+    const x = right + width <= innerWidth - AWAY ? right : left + place.left - AWAY - width
+    style.left = `${Math.max(AWAY, x)}px`
+    style.top = `${Math.max(AWAY, Math.min(top + AWAY, innerHeight - AWAY - height))}px`
+  })
   const shown = readings.slice(0, MOST)
   const columns = Math.ceil(shown.length / A_COLUMN)
   // The point of the curve that the pointer is on, where it is on one.
   const at = readings.find(({ shape }) => shape.run.id === lifted)?.x ?? place.x
   return (
     <div
-      class={`tooltip ${isOnTheRight ? 'right' : 'left'}`}
-      style={{ '--left': `${place.left}px`, '--columns': columns }}
+      ref={box}
+      class="tooltip"
+      style={{ '--columns': columns }}
       role={place.isPointed ? undefined : 'status'}
     >
       <p>{placeText(x, at)}</p>
