@@ -1,32 +1,26 @@
 /** One chart: its title, its plot, what is done with it, and the table behind it. */
-import { effect, signal, useSignal } from '@preact/signals'
+import { effect, type Signal, signal } from '@preact/signals'
 import type { RefObject } from 'preact'
-import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { hovered } from '../hover.ts'
 import { say } from '../ui/notices.tsx'
 import { Failure, Skeleton, useSettled } from '../ui/parts.tsx'
 import type { Range } from './buckets.ts'
 import { DataTable } from './data-table.tsx'
-import { stragglersOf } from './paint.ts'
+import { act } from './keys.ts'
 import { type Gestures, type Picture, type Place, Plot } from './plot.ts'
 import { readAt } from './reading.ts'
 import type { Saved } from './save.ts'
-import { type Shape, Shapes } from './shape.ts'
+import { SaveMenu } from './save-menu.tsx'
+import type { Shape } from './shape.ts'
 import type { Shared } from './shared.ts'
 import { Tooltip } from './tooltip.tsx'
+import { type Found, useCurves } from './use-curves.ts'
 import { useNear } from './use-near.ts'
 
 /** Within how many CSS pixels a curve is the one that is pointed at, and a point is one that is read. */
 const CLOSE = 24
 const REACH = 16
-
-interface State {
-  error: unknown
-  isComplete: boolean
-  hasCurves: boolean
-  /** Which ranks lag behind, in words; empty where none does. */
-  stragglers: string
-}
 
 export function Card({ name, shared, isLarge }: { name: string; shared: Shared; isLarge: boolean }) {
   const figure = useRef<HTMLElement>(null)
@@ -40,59 +34,6 @@ export function Card({ name, shared, isLarge }: { name: string; shared: Shared; 
       )}
     </figure>
   )
-}
-
-const isSame = (a: State, b: State) =>
-  a.error === b.error &&
-  a.isComplete === b.isComplete &&
-  a.hasCurves === b.hasCurves &&
-  a.stragglers === b.stragglers
-
-const stragglersText = (shapes: readonly Shape[]) =>
-  stragglersOf(shapes)
-    .map(({ rank }) => `, rank ${rank} lags behind`)
-    .join('')
-
-/** Watches what the feed has of a metric, and lays it out. */
-function useCurves(name: string, shared: Shared, buckets: number) {
-  const { feed, runs, view } = shared
-  const { isLogX, isLogY, smooth } = view
-  const cache = useMemo(() => new Shapes(), [])
-  const found = useSignal<{ shapes: Shape[]; domain: Range | undefined }>({ shapes: [], domain: undefined })
-  const [state, setState] = useState<State>({
-    error: undefined,
-    isComplete: false,
-    hasCurves: false,
-    stragglers: '',
-  })
-  const ids = useMemo(() => runs.map(({ id }) => id), [runs])
-  const lay = useCallback(() => {
-    found.value = cache.of(feed.curves(name), runs, { isLogX, isLogY, smooth })
-    const { error, isComplete } = feed.state(name)
-    const hasCurves = found.value.shapes.length > 0
-    const next = { error, isComplete, hasCurves, stragglers: stragglersText(found.value.shapes) }
-    setState((before) => (isSame(before, next) ? before : next))
-  }, [cache, found, feed, name, runs, isLogX, isLogY, smooth])
-  const latest = useRef(lay)
-  latest.current = lay
-  // Several answers may come within one frame.
-  useEffect(() => {
-    let wish: number | undefined
-    const stop = feed.watch(name, ids, buckets, () => {
-      wish ??= requestAnimationFrame(() => {
-        wish = undefined
-        latest.current()
-      })
-    })
-    // What has come in the meantime.
-    latest.current()
-    return () => {
-      stop()
-      if (wish !== undefined) cancelAnimationFrame(wish)
-    }
-  }, [feed, name, ids, buckets])
-  useLayoutEffect(lay, [lay])
-  return { found, state }
 }
 
 function Chart({
@@ -194,7 +135,7 @@ function Chart({
                 Table
               </button>
             )}
-            <Save of={saved} plot={plot} />
+            <SaveMenu of={saved} plot={plot} />
             <button
               type="button"
               class="quiet"
@@ -239,8 +180,6 @@ function Chart({
 
 const WHOLE: Range = [0, 1]
 
-type Found = ReturnType<typeof useCurves>['found']
-
 /** Reads values where the pointer is; apart, so that nothing else is rendered while it moves. */
 function Reader({
   place,
@@ -251,7 +190,7 @@ function Reader({
 }: {
   place: { value: Place | null }
   shared: Shared
-  found: Found
+  found: Signal<Found>
   plot: RefObject<Plot | null>
   hasRanks: boolean
 }) {
@@ -278,7 +217,7 @@ function Behind({
   hasRanks,
 }: {
   name: string
-  found: Found
+  found: Signal<Found>
   shared: Shared
   hasRanks: boolean
 }) {
@@ -286,43 +225,6 @@ function Behind({
   // It is not read while it moves.
   const range = useSettled(shared.range.value ?? domain ?? WHOLE, 150)
   return <DataTable name={name} shapes={shapes} range={range} x={shared.view.x} hasRanks={hasRanks} />
-}
-
-function Save({ of, plot }: { of: () => Saved; plot: RefObject<Plot | null> }) {
-  const menu = useRef<HTMLDetailsElement>(null)
-  const save = async (kind: 'PNG' | 'SVG' | 'CSV') => {
-    if (menu.current) menu.current.open = false
-    try {
-      const { savePng, saveSvg, saveCsv } = await import('./save.ts')
-      if (kind === 'SVG') saveSvg(of())
-      else if (kind === 'CSV') saveCsv(of())
-      else if (plot.current) await savePng(of(), plot.current.canvas)
-    } catch {
-      say(`The ${kind} could not be made`, { failed: true })
-    }
-  }
-  return (
-    <details
-      ref={menu}
-      class="save"
-      onKeyDown={(event) => {
-        if (event.key === 'Escape' && menu.current) menu.current.open = false
-      }}
-      onFocusOut={({ relatedTarget }) => {
-        const isWithin = relatedTarget instanceof Node && menu.current?.contains(relatedTarget)
-        if (menu.current && !isWithin) menu.current.open = false
-      }}
-    >
-      <summary>Save</summary>
-      <div>
-        {(['PNG', 'SVG', 'CSV'] as const).map((kind) => (
-          <button key={kind} type="button" class="quiet" onClick={() => save(kind)}>
-            {kind}
-          </button>
-        ))}
-      </div>
-    </details>
-  )
 }
 
 /** A bucket for each pixel: more are not seen. A multiple of 64, so that one pixel more asks for nothing. */
@@ -348,25 +250,4 @@ function runNear(shapes: readonly Shape[], { x, top }: Place, plot: Plot | null)
     }
   }
   return best?.id ?? null
-}
-
-/** What a key does to a plot; false where it does nothing. */
-function act(
-  { key, shiftKey }: KeyboardEvent,
-  plot: Plot,
-  range: Range,
-  shared: Shared,
-  place: Place | null,
-  read: Gestures['read'],
-): boolean {
-  const way = key === 'ArrowLeft' ? -1 : key === 'ArrowRight' ? 1 : 0
-  const around = place ? place.left / plot.width : 0.5
-  if (way !== 0 && shiftKey) shared.pan(plot.moved(range, { by: way * 0.1 }), true)
-  else if (way !== 0) read(plot.placeAt((place?.left ?? plot.width / 2) + way * (plot.width / 100)))
-  else if (key === '+' || key === '=') shared.zoom(plot.moved(range, { times: 0.5, around }))
-  else if (key === '-') shared.zoom(plot.moved(range, { times: 2, around }))
-  else if (key === '0' || key === 'Home') shared.zoom(undefined)
-  else if (key === 'Escape' && place) read(null)
-  else return false
-  return true
 }
