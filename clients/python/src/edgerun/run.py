@@ -1,0 +1,729 @@
+"""A run, as training code has it: what is logged goes into the spool and nowhere else, so nothing waits for a network."""
+
+from __future__ import annotations
+
+import getpass
+import itertools
+import os
+import shutil
+import socket
+import struct
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Mapping, MutableMapping
+from types import TracebackType
+from typing import Any, Callable
+
+from . import hooks
+from .api import Api, default_uri
+from .delivery import Delivery
+from .errors import SpoolError
+from .job import Ranks, as_uuid, derived, find_attempt, find_job, find_ranks, find_siblings, new_id
+from .notices import logger, warn_once
+from .sender import Courier, Sender, adopted, interval_for, neighbour
+from .spool import (
+    MAX_BYTES,
+    Attempts,
+    Pending,
+    Segment,
+    Stream,
+    StreamReader,
+    StreamWriter,
+    default_root,
+    run_folders,
+    streams_of,
+    usable_root,
+)
+from .values import (
+    PARAM_LENGTH,
+    TAG_LENGTH,
+    Scalar,
+    is_moment,
+    is_step,
+    name_fault,
+    named,
+)
+
+MODES = ("online", "offline", "disabled")
+
+#: After how many seconds without a sign of life the tracker takes a run for failed.
+HEARTBEAT_TIMEOUT = 300
+
+#: How often a rank of a job of several shows that it lives, as a point of `edgerun/heartbeat`, in seconds.
+RANK_HEARTBEAT = 60.0
+
+#: How long `finish` waits for the tracker to have everything, in seconds.
+PATIENCE = 60.0
+
+#: Larger artifacts are not copied into the spool, but sent from where they are.
+COPIED_BYTES = 64 * 1024 * 1024
+
+_NOT_NUMBERS = (struct.error, TypeError, ValueError, OverflowError)
+
+
+class Named(MutableMapping):  # type: ignore[type-arg]
+    """Params or tags of a run, as this process has set them. What is set goes to the tracker."""
+
+    def __init__(self, set_values: Callable[[dict[str, Any]], dict[str, Scalar]], removable: bool) -> None:
+        self._set_values = set_values
+        self._values: dict[str, Scalar] = {}
+        self._removable = removable
+
+    def __getitem__(self, name: str) -> Scalar:
+        return self._values[name]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self.update({name: value})
+
+    def __delitem__(self, name: str) -> None:
+        if not self._removable:
+            raise TypeError("A param stays as it was logged")
+        del self._values[name]
+        self._set_values({name: None})
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return repr(self._values)
+
+    def update(self, *args: Any, **values: Any) -> None:
+        """Sets many at once. Mappings within mappings become names with dots."""
+        self._values.update(self._set_values(dict(*args, **values)))
+
+
+class Run:
+    """A run that is being logged to; `edgerun.init` makes one.
+
+    Attributes:
+        id: The run's id, a UUID.
+        url: The run's page; empty where nothing is logged.
+        rank: Which process of the job this is.
+        world_size: How many there are.
+        attempt: How often the job was restarted before.
+        mode: ``online``, ``offline`` or ``disabled``.
+        params: What the run was made with. A param never changes its value.
+        tags: What else is said of it; may be changed and deleted.
+    """
+
+    def __init__(self, config: Mapping[str, Any], *, key: str | None = None, is_child: bool = False) -> None:
+        self._config = dict(config)
+        self._key = key
+        self._is_child = is_child
+        self.id: str = config["head"]["run"]
+        self.rank: int = config["head"]["rank"]
+        self.world_size: int = config["head"]["world_size"]
+        self.local_rank: int = config["local_rank"]
+        self.attempt: int = config["head"]["attempt"]
+        self.mode: str = config["mode"]
+        self.url: str = f"{config['uri']}/r/{self.id}" if self.mode != "disabled" else ""
+        self.params = Named(lambda values: self._set("params", values), False)
+        self.tags = Named(lambda values: self._set("tags", values), True)
+        self._pid = os.getpid()
+        self._steps = itertools.count()
+        #: What creates the run, until it is in the spool.
+        self._creation: dict[str, Any] | None = None
+        self._dropped = 0
+        self._pending = Pending()
+        self._opening = threading.RLock()
+        self._writer: StreamWriter | None = None
+        self._courier: Courier | None = None
+        self._files: tuple[StreamWriter, Courier] | None = None
+        self._is_finishing = False
+        self._cleanups: list[Callable[[], None]] = []
+        self._append: Callable[[Mapping[str, Any], int, int], None] = (
+            self._append_nothing if self.mode == "disabled" else self._append_first
+        )
+
+    # Logging
+
+    def log(
+        self,
+        metrics: Mapping[str, float],
+        step: int | None = None,
+        *,
+        timestamp: float | None = None,
+    ) -> None:
+        """Logs a value for each name. Never raises, and never waits for a network: it appends to the spool.
+
+        When it returns, the points outlive the process, however that ends.
+
+        Args:
+            metrics: Names and numbers; whatever has ``__float__`` will do. NaN and infinities are kept as they are.
+            step: Counts up by itself from the last one where it is left out, beginning with 0.
+            timestamp: Seconds since the epoch; now where it is left out.
+        """
+        try:
+            if timestamp is None:
+                moment = time.time_ns() // 1_000_000
+            else:
+                moment = round(timestamp * 1000)
+                if not is_moment(moment):
+                    raise ValueError
+            if step is None:
+                step = next(self._steps)
+            else:
+                self._steps = itertools.count(step + 1)
+            self._append(metrics, step, moment)
+        except _NOT_NUMBERS:
+            self._log_what_will_do(metrics, step, timestamp)
+        except Exception as error:
+            self._lose(metrics, str(error))
+
+    def log_artifact(self, path: str | "os.PathLike[str]", name: str | None = None) -> None:
+        """Logs a file, or all files of a folder, in the background. Never raises.
+
+        Args:
+            path: Files up to 64 MiB are copied at once; larger ones must stay as they are until they are sent.
+            name: Where it lies among the run's artifacts, as in ``plots/loss.png``; the file's name where left out.
+        """
+        if self.mode == "disabled":
+            return
+        try:
+            path = os.path.abspath(os.fspath(path))
+            name = (name or os.path.basename(path)).strip("/")
+            if os.path.isdir(path):
+                for folder, _, files in os.walk(path):
+                    for file in sorted(files):
+                        inside = os.path.relpath(os.path.join(folder, file), path).replace(os.sep, "/")
+                        self._log_file(os.path.join(folder, file), f"{name}/{inside}")
+            else:
+                self._log_file(path, name)
+        except Exception as error:
+            warn_once(f"artifact {path}", f"The artifact {path} is not logged: {error}")
+
+    def finish(self, status: str = "completed", *, patience: float | None = None) -> None:
+        """Ends the run, and waits until the tracker has everything. Never raises.
+
+        What it does not have after ``patience`` seconds (60, or ``EDGERUN_FINISH_TIMEOUT``) stays in the spool, for
+        ``edgerun sync`` or the next `init`.
+
+        Args:
+            status: ``completed``, ``failed`` or ``killed``. The status of a job is that of its rank 0.
+        """
+        try:
+            self._finish(status, patience)
+        except Exception as error:
+            logger.debug("Finishing failed", exc_info=True)
+            warn_once("finish", f"The run could not be finished: {error}")
+
+    def __enter__(self) -> "Run":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
+            self.finish()
+        else:
+            self._fail(hooks.describe(error))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """In another process, as one that was spawned, a run is a way to log to the same one."""
+        return _attach, (self._config, self._key)
+
+    def __repr__(self) -> str:
+        return f"<Run {self.id} rank {self.rank} of {self.world_size}, attempt {self.attempt}, {self.mode}>"
+
+    # Inside
+
+    def _append_nothing(self, metrics: Mapping[str, Any], step: int, moment: int) -> None:
+        """In disabled mode."""
+
+    def _append_first(self, metrics: Mapping[str, Any], step: int, moment: int) -> None:
+        """In a process that has not logged anything yet."""
+        append = self._open().append
+        append(metrics, step, moment)
+        self._append = append
+
+    def _open(self) -> StreamWriter:
+        """The writer of this process's stream; begins one where there is none."""
+        if self._is_finishing:
+            raise SpoolError("the run has been finished")
+        with self._opening:
+            if self._writer is None:
+                self._writer = self._start()
+            return self._writer
+
+    def _start(self) -> StreamWriter:
+        config = self._config
+        head = dict(
+            config["head"],
+            role="child" if self._is_child else "rank",
+            host=socket.gethostname(),
+            pid=os.getpid(),
+        )
+        folder = os.path.join(config["root"], self.id)
+        writer = _Writer(folder, head, max_bytes=config["max_bytes"], wake=self._wake)
+        # Before the thread is there, which writes as well: nothing may come before the creation.
+        creation, self._creation = self._creation, None
+        if creation is not None:
+            writer.append_json(creation)
+        sender = Sender(
+            StreamReader(_stream_of(writer), writer),
+            self._delivery(head, folder),
+            writer=writer,
+            interval=interval_for(self.world_size),
+            heartbeat=head.get("heartbeat_timeout"),
+        )
+        self._courier = Courier(sender, _Rounds(self, writer.name))
+        self._courier.start()
+        hooks.on_process_end()
+        return writer
+
+    def _delivery(self, head: Mapping[str, Any], folder: str) -> Delivery | None:
+        if self.mode != "online":
+            return None
+        return Delivery(Api(self._config["uri"], self._key), head, folder, is_live=True)
+
+    def _wake(self) -> None:
+        if self._courier is not None:
+            self._courier.wake()
+
+    def _log_what_will_do(self, metrics: Any, step: Any, timestamp: Any) -> None:
+        """Logs those of some metrics that can be logged, and says what is wrong with the others."""
+        try:
+            if step is not None and not is_step(step):
+                step = int(step)
+                if not is_step(step):
+                    return self._lose(metrics, f"{step} is no step: it does not fit 64 bits")
+                self._steps = itertools.count(step + 1)
+            moment = time.time_ns() // 1_000_000 if timestamp is None else round(float(timestamp) * 1000)
+            if not is_moment(moment):
+                return self._lose(metrics, f"{timestamp} is no time in seconds of the years 1 to 9999")
+            if step is None:
+                step = next(self._steps)
+            good: dict[str, float] = {}
+            for name, value in dict(metrics).items():
+                fault = name_fault(name)
+                if fault is not None:
+                    warn_once(
+                        f"name {name!r}", f"A metric is not logged: the name {str(name)[:80]!r} {fault}"
+                    )
+                    continue
+                try:
+                    good[name] = _number(value)
+                except Exception:
+                    warn_once(
+                        f"value {name}",
+                        f"{name!r} is not logged where it is no number; first it was of {type(value).__name__}",
+                    )
+            if good:
+                self._append(good, step, moment)
+        except Exception as error:
+            self._lose(metrics, str(error))
+
+    def _lose(self, metrics: Any, why: str) -> None:
+        self._dropped += len(metrics) if isinstance(metrics, Mapping) else 1
+        level = 40  # logging.ERROR
+        warn_once(f"lost: {why}", f"Points are lost: {why}", level=level)
+        if self._dropped & (self._dropped - 1) == 0:
+            logger.error("%s points are lost by now: %s", self._dropped, why)
+
+    def _set(self, key: str, values: dict[str, Any]) -> dict[str, Scalar]:
+        removed = [name for name, value in values.items() if value is None and key == "tags"]
+        kept, refused = named(
+            {name: value for name, value in values.items() if name not in removed},
+            PARAM_LENGTH if key == "params" else TAG_LENGTH,
+        )
+        for name in refused:
+            warn_once(f"{key} {name}", f"{name[:80]!r} cannot be a name among {key}")
+        change: dict[str, Any] = {**kept, **{str(name): None for name in removed}}
+        if change:
+            self._once({"kind": "change", "change": {key: change}})
+        return kept
+
+    def _once(self, content: dict[str, Any]) -> None:
+        """Has something done once."""
+        if self.mode == "disabled":
+            return
+        try:
+            writer = self._open()
+            try:
+                self._pending.flush(writer)
+                writer.append_json(content)
+            except OSError as error:
+                self._pending.add(content)
+                warn_once("spool full", f"The spool cannot be written: {error}", level=40)
+        except Exception as error:
+            warn_once(f"once: {error}", f"It is not logged: {error}")
+
+    def _log_file(self, path: str, name: str) -> None:
+        size = os.stat(path).st_size
+        writer, courier = self._open_files()
+        content: dict[str, Any] = {"kind": "artifact", "name": name, "path": path}
+        if size <= COPIED_BYTES:
+            files = os.path.join(writer.folder, "files")
+            os.makedirs(files, mode=0o700, exist_ok=True)
+            copy = os.path.join("files", uuid.uuid4().hex)
+            shutil.copyfile(path, os.path.join(writer.folder, copy))
+            content = {"kind": "artifact", "name": name, "path": copy, "copied": True}
+        writer.append_json(content)
+        courier.wake()
+
+    def _open_files(self) -> tuple[StreamWriter, Courier]:
+        """Artifacts have a stream and a thread of their own, so that points do not wait for them."""
+        with self._opening:
+            own = self._open()
+            if self._files is None:
+                head = dict(own.head, role="files")
+                writer = StreamWriter(own.folder, head)
+                delivery = self._delivery(head, own.folder)
+                sender = Sender(StreamReader(_stream_of(writer), writer), delivery, writer=writer)
+                courier = Courier(sender, name="edgerun-artifacts")
+                self._files = writer, courier
+                courier.start()
+            return self._files
+
+    def _fail(self, why: str, *, patience: float | None = None) -> None:
+        """Ends the run as failed, and says why in a tag."""
+        if self._is_finishing:
+            self.finish("failed", patience=patience)
+            return
+        tag = "edgerun.failure" if self.rank == 0 and not self._is_child else f"edgerun.rank.{self.rank}"
+        self.tags[tag] = why if tag == "edgerun.failure" else f"attempt {self.attempt} failed: {why}"
+        self.finish("failed", patience=patience)
+
+    def _finish(self, status: str, patience: float | None) -> None:
+        if patience is None:
+            patience = float(os.environ.get("EDGERUN_FINISH_TIMEOUT") or PATIENCE)
+        deadline = time.monotonic() + patience
+        if self._is_finishing:
+            # A signal may have come while this thread is at it, or another one is.
+            while not self._is_sent() and time.monotonic() < deadline:
+                time.sleep(0.01)
+            return
+        for cleanup in self._cleanups:
+            cleanup()
+        if self.mode != "disabled" and self._writer is not None:
+            if not self._is_child:
+                if self._dropped:
+                    self.tags[f"edgerun.lost.{self.rank}"] = self._dropped
+                if self.rank == 0:
+                    ended = time.time_ns() // 1_000_000
+                    self._once({"kind": "change", "change": {"status": status, "ended_at": ended}})
+            self._once({"kind": "end"})
+        self._is_finishing = True
+        self._append = self._append_late
+        sent = True
+        if self._writer is not None and self._courier is not None:
+            self._writer.close()
+            if self._files is not None:
+                self._files[0].close()
+                sent = self._files[1].drain(max(0.0, deadline - time.monotonic()))
+            sent = self._courier.drain(max(0.0, deadline - time.monotonic())) and sent
+            if not sent:
+                folder = self._writer.folder
+                why = self._courier.own.failure or "it takes longer"
+                warn_once(
+                    f"left {self.id}",
+                    f"The tracker does not have all that was logged ({why}). It stays in {folder} and is sent by the "
+                    f"next run, or by: edgerun sync {folder}",
+                )
+        hooks.forget(self)
+
+    def _is_sent(self) -> bool:
+        couriers = [self._courier, self._files[1] if self._files else None]
+        return all(courier is None or courier.own.done for courier in couriers)
+
+    def _append_late(self, metrics: Mapping[str, Any], step: int, moment: int) -> None:
+        raise SpoolError("the run has been finished")
+
+    def _after_fork_in_child(self) -> None:
+        """Makes the run of a parent one of this process, which has a stream of its own as soon as it logs."""
+        if self.mode == "disabled":
+            return
+        self._pid = os.getpid()
+        self._opening = threading.RLock()
+        self._is_child = True
+        self._creation = None
+        for courier in (self._courier, self._files[1] if self._files else None):
+            if courier is not None:
+                courier.let_go()
+        self._courier = None
+        self._cleanups = []
+        self._pending = Pending()
+        for writer in (self._writer, self._files[0] if self._files else None):
+            if writer is not None:
+                writer.abandon()
+        self._writer = None
+        self._files = None
+        if not self._is_finishing:
+            self._append = self._append_first
+
+
+class _Writer(StreamWriter):
+    """A stream of points whose names are looked at when they are new."""
+
+    def _append_new(self, segment: Segment, metrics: Mapping[str, Any], step: int, milliseconds: int) -> None:
+        for name in metrics:
+            if name_fault(name) is not None:
+                raise ValueError(name)
+        super()._append_new(segment, metrics, step, milliseconds)
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, (str, bytes)):
+        raise TypeError
+    return float(value)
+
+
+def _stream_of(writer: StreamWriter) -> Stream:
+    return Stream(writer.folder, writer.name, writer.head["rank"], writer.head["attempt"])
+
+
+class _Rounds:
+    """What a process does from time to time: shows that its rank lives, and looks for what ended processes have left.
+
+    At first that may be anything in the spool; later what the process beside it in the run left; and at the end, what any
+    other did, such as children of its own.
+    """
+
+    def __init__(self, run: Run, own: str) -> None:
+        self._run = run
+        self._own = own
+        self._root: str = run._config["root"]
+        self._folder = os.path.join(self._root, run.id)
+        self._begin = time.monotonic()
+        self._is_first = True
+        self._next_sign = 0.0
+        self._api = Api(run._config["uri"], run._key)
+
+    def __call__(self) -> list[Sender]:
+        self._show_life()
+        if self._run.mode != "online":
+            return []
+        found = (adopted(stream, self._api, self._is_ours) for stream in self._streams())
+        return [sender for sender in found if sender is not None]
+
+    def _streams(self) -> list[Stream]:
+        is_first, self._is_first = self._is_first, False
+        run = self._run
+        if is_first and run.local_rank == 0 and not run._is_child:
+            found = [stream for folder in run_folders(self._root) for stream in streams_of(folder)]
+        elif is_first or run._is_finishing:
+            found = streams_of(self._folder)
+        else:
+            beside = neighbour(self._folder, self._own)
+            found = [beside] if beside is not None else []
+        return [stream for stream in found if stream.name != self._own]
+
+    def _is_ours(self, head: Mapping[str, Any]) -> bool:
+        return head.get("uri") == self._run._config["uri"] and head.get("mode") == "online"
+
+    def _show_life(self) -> None:
+        now = time.monotonic()
+        run = self._run
+        if run.world_size == 1 or run._is_child or run._is_finishing or now < self._next_sign:
+            return
+        self._next_sign = now + RANK_HEARTBEAT
+        seconds = int(now - self._begin)
+        try:
+            run._append({"edgerun/heartbeat": float(seconds)}, seconds, time.time_ns() // 1_000_000)
+        except (SpoolError, OSError) as error:
+            logger.debug("The rank could not show that it lives: %s", error)
+
+
+def _attach(config: Mapping[str, Any], key: str | None) -> Run:
+    """A run that another process has begun."""
+    run = Run(config, key=key, is_child=True)
+    hooks.watch(run)
+    return run
+
+
+_inits = itertools.count()
+
+
+def init(
+    experiment: str,
+    *,
+    owner: str | None = None,
+    name: str | None = None,
+    params: Mapping[str, Any] | None = None,
+    tags: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+    uri: str | None = None,
+    key: str | None = None,
+    run_id: str | None = None,
+    mode: str | None = None,
+    rank: int | None = None,
+    world_size: int | None = None,
+    attempt: int | None = None,
+    system_metrics: bool = True,
+    spool: str | None = None,
+    heartbeat_timeout: int | None = HEARTBEAT_TIMEOUT,
+) -> Run:
+    """Begins a run, or goes on with the one of this job, and returns at once, whether or not there is a tracker.
+
+    Args:
+        experiment: Its name, or the id of one that is there. A name stands for the owner's experiment of that name, which
+            is created with its first run.
+        owner: Of the experiment; the user of this process where left out.
+        name: Of the run.
+        params: What it is made with. Mappings within mappings become names with dots.
+        tags: What else is said of it.
+        seed: Of its random numbers.
+        uri: The address of the tracker; ``EDGERUN_URI`` where left out.
+        key: An API key; ``EDGERUN_KEY`` where left out.
+        run_id: The run's id: a UUID, or any text that stands for one. Where it is left out it comes from the job's id
+            (``EDGERUN_JOB``, torchrun, SLURM and others), so that all ranks and attempts log to one run; and is random
+            where there is no job.
+        mode: ``online``, ``offline`` (all stays in the spool until ``edgerun sync``) or ``disabled`` (nothing is logged);
+            ``EDGERUN_MODE`` where left out.
+        rank: Which process of the job this is; as torchrun, SLURM, MPI or JAX say where left out.
+        world_size: How many processes there are, likewise.
+        attempt: How often the job was restarted; by its scheduler's count, or the spool's, where left out.
+        system_metrics: Whether the first process of a machine logs what the machine does.
+        spool: The folder for what is not sent yet; ``EDGERUN_SPOOL`` where left out, or one in the user's home.
+        heartbeat_timeout: After how many seconds without a sign of life the tracker takes the run for failed; None for
+            never.
+
+    Raises:
+        ValueError: An argument makes no sense.
+    """
+    mode = mode or os.environ.get("EDGERUN_MODE") or "online"
+    if mode not in MODES:
+        raise ValueError(f"The mode is one of {', '.join(MODES)}, not {mode!r}")
+    if not experiment or len(experiment) > 100:
+        raise ValueError("The name of an experiment has 1 to 100 characters")
+    address = default_uri(uri) if mode == "disabled" else Api(uri, key).uri
+    ranks = find_ranks(rank, world_size)
+    experiment_head = _experiment(experiment, owner)
+    found_id, is_lasting = _run_id(run_id, experiment_head["id"], ranks)
+    root = _root(spool) if mode != "disabled" else ""
+    if attempt is None:
+        attempt = _attempt(os.path.join(root, found_id), ranks, is_lasting) if root else 0
+    if attempt < 0:
+        raise ValueError(f"Attempts are counted from 0; {attempt} is none")
+    config = {
+        "uri": address,
+        "mode": mode,
+        "root": root,
+        "local_rank": ranks.local_rank,
+        "max_bytes": int(os.environ.get("EDGERUN_SPOOL_MAX_BYTES") or MAX_BYTES),
+        "head": {
+            "version": 1,
+            "run": found_id,
+            "experiment": experiment_head,
+            "rank": ranks.rank,
+            "world_size": ranks.world_size,
+            "attempt": attempt,
+            "heartbeat_timeout": heartbeat_timeout,
+            "uri": address,
+            "mode": mode,
+            "started": time.time_ns() // 1_000_000,
+        },
+    }
+    run = Run(config, key=key)
+    if mode == "disabled":
+        run.params._values.update(named(params or {}, PARAM_LENGTH)[0])
+        run.tags._values.update(named(tags or {}, TAG_LENGTH)[0])
+        return run
+    hooks.watch(run)
+    _create(run, name, seed, params or {}, tags or {})
+    if system_metrics and ranks.local_rank == 0:
+        _start_system_metrics(run)
+    return run
+
+
+def _create(
+    run: Run, name: str | None, seed: int | None, params: Mapping[str, Any], tags: Mapping[str, Any]
+) -> None:
+    """Has rank 0 create the run; the other ranks only begin their streams."""
+    kept = {}
+    for key, values, longest in (("params", params, PARAM_LENGTH), ("tags", tags, TAG_LENGTH)):
+        kept[key], refused = named(values, longest)
+        for fault in refused:
+            warn_once(f"{key} {fault}", f"{fault[:80]!r} cannot be a name among {key}")
+    run.params._values.update(kept["params"])
+    run.tags._values.update(kept["tags"])
+    if run.rank == 0:
+        started = run._config["head"]["started"]
+        run._creation = {"kind": "create", "name": name, "seed": seed, "started_at": started, **kept}
+    try:
+        run._open()
+    except Exception as error:
+        warn_once("spool", f"Nothing is logged: the spool cannot be written: {error}", level=40)
+        run.mode = "disabled"
+        run._append = run._append_nothing
+
+
+def _experiment(experiment: str, owner: str | None) -> dict[str, str]:
+    """What the stream says of the experiment: its id, and for one by name how to create it."""
+    known = as_uuid(experiment)
+    if known is not None:
+        return {"id": known}
+    if owner is None:
+        try:
+            owner = getpass.getuser()
+        except (KeyError, OSError, ImportError):
+            owner = "unknown"
+    owner = owner[:50]
+    return {"id": derived("experiment", owner, experiment), "name": experiment, "owner": owner}
+
+
+def _run_id(run_id: str | None, experiment: str, ranks: Ranks) -> tuple[str, bool]:
+    """The run's id, and whether another attempt of the job would have it again."""
+    number = next(_inits)
+    run_id = run_id or os.environ.get("EDGERUN_RUN_ID")
+    if run_id:
+        return as_uuid(run_id) or derived("run", experiment, run_id), True
+    job = find_job()
+    if job is None:
+        job = find_siblings(ranks)
+    if job is not None:
+        # A process that begins several runs, one after another, begins as many in each rank and attempt.
+        return derived("job", job, experiment, str(number)), True
+    if ranks.world_size > 1:
+        warn_once(
+            "no job",
+            f"Nothing tells the {ranks.world_size} ranks of this job which run is theirs, so each logs to one of its own: "
+            "set EDGERUN_JOB to the same text for all of them",
+        )
+    return new_id(), False
+
+
+def _attempt(folder: str, ranks: Ranks, is_lasting: bool) -> int:
+    counted = find_attempt()
+    if counted is not None:
+        return counted
+    if not is_lasting:
+        return 0
+    try:
+        return Attempts(folder, ranks.rank).next()
+    except OSError as error:
+        warn_once("attempts", f"Attempts cannot be counted: {error}")
+        return 0
+
+
+def _root(folder: str | None) -> str:
+    """The folder of spools that is used."""
+    asked = os.path.abspath(os.path.expanduser(folder)) if folder else default_root()
+    try:
+        root, fault = usable_root(asked)
+    except OSError as error:
+        root, fault = asked, str(error)
+    if fault:
+        warn_once(
+            "root",
+            f"The spool {asked} cannot be used ({fault}); {root} is taken, which may not outlive a reboot",
+        )
+    return root
+
+
+def _start_system_metrics(run: Run) -> None:
+    try:
+        from . import system  # type: ignore[attr-defined, unused-ignore]
+    except ImportError:
+        return
+    try:
+        run._cleanups.append(system.start(run))
+    except Exception as error:
+        warn_once("system", f"What the machine does is not logged: {error}")
