@@ -1,0 +1,450 @@
+"""Runs, in processes of their own that end in every way there is."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+import unittest
+import warnings
+from typing import Any
+
+import edgerun
+from edgerun import notices
+from edgerun.api import Api
+from edgerun.cli import main
+from edgerun.sync import sync
+
+from .fake import FakeServer, wait_until
+from .test_spool import python_env
+
+
+class RunTest(unittest.TestCase):
+    def setUp(self) -> None:
+        self.spool = tempfile.mkdtemp(prefix="edgerun-test-")
+        self.addCleanup(shutil.rmtree, self.spool, True)
+        self.server = FakeServer()
+        self.addCleanup(self.server.stop)
+        self.tracker = self.server.tracker
+        notices.forget()
+        caught = warnings.catch_warnings(record=True)
+        self.warned = caught.__enter__()
+        self.addCleanup(caught.__exit__, None, None, None)
+        warnings.simplefilter("always")
+
+    def init(self, **options: Any) -> edgerun.Run:
+        given: dict[str, Any] = {
+            "uri": self.server.uri,
+            "spool": self.spool,
+            "system_metrics": False,
+            "rank": 0,
+        }
+        run = edgerun.init("digits", owner="alice", **{**given, "world_size": 1, **options})
+        self.addCleanup(run.finish)
+        return run
+
+    def start(
+        self,
+        script: str,
+        *arguments: str,
+        flags: list[str] = [],
+        **env: str,
+    ) -> "subprocess.Popen[str]":
+        environment = python_env(
+            EDGERUN_URI=self.server.uri, EDGERUN_SPOOL=self.spool, EDGERUN_FINISH_TIMEOUT="20", **env
+        )
+        code = "import edgerun, os, sys, time, signal\n" + textwrap.dedent(script)
+        path = os.path.join(self.spool, "script.py")
+        with open(path, "w") as file:
+            file.write(code)
+        child = subprocess.Popen(
+            [sys.executable, *flags, path, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        self.addCleanup(self._end, child)
+        return child
+
+    @staticmethod
+    def _end(child: "subprocess.Popen[str]") -> None:
+        if child.poll() is None:
+            child.kill()
+        child.communicate()
+
+    def run_script(self, script: str, *, code: int = 0, flags: list[str] = [], **env: str) -> str:
+        """Runs a script to its end; gives what it wrote to stderr."""
+        child = self.start(script, flags=flags, **env)
+        out, err = child.communicate(timeout=60)
+        self.assertEqual((child.returncode, out), (code, ""), err)
+        return err
+
+    def only_run(self) -> dict[str, Any]:
+        (run,) = self.tracker.runs.values()
+        return run
+
+    def steps(self, name: str = "loss", rank: int | None = None) -> list[int]:
+        return sorted(
+            int(step)
+            for points in self.tracker.points.values()
+            for found, of, step, *_ in points
+            if found == name and rank in (None, of)
+        )
+
+    def left(self) -> list[str]:
+        return [name for _, _, files in os.walk(self.spool) for name in files if name.endswith(".wal")]
+
+    # A whole run
+
+    def test_stores_what_was_logged_and_leaves_nothing_behind(self) -> None:
+        with self.init(
+            name="one", seed=3, params={"net": {"width": 3}, "sizes": [1, 2]}, tags={"a": "b"}
+        ) as run:
+            run.log({"loss": 0.5})
+            run.log({"loss": 0.25}, timestamp=1_700_000_000.123)
+            run.log({"loss": 0.1}, 10)
+            run.log({"loss": 0.2})
+            run.params["late"] = True
+            run.tags.update(a="c", d=1)
+            del run.tags["d"]
+        found = self.only_run()
+        self.assertEqual(found["params"], {"net.width": 3, "sizes": "[1, 2]", "late": True})
+        self.assertEqual((found["tags"], found["name"], found["seed"]), ({"a": "c"}, "one", 3))
+        self.assertEqual(found["status"], "completed")
+        self.assertEqual(self.steps(), [0, 1, 10, 11])
+        self.assertIn(1_700_000_000_123, {point[4] for point in self.tracker.points[run.id]})
+        self.assertEqual(run.url, f"{self.server.uri}/r/{run.id}")
+        self.assertEqual(self.left(), [])
+        self.assertEqual([str(warning.message) for warning in self.warned], [])
+
+    def test_logs_what_it_can_and_warns_once_of_what_it_cannot(self) -> None:
+        class Tensor:
+            def __float__(self) -> float:
+                return 2.5
+
+        with self.init() as run:
+            for step in range(3):
+                run.log({"good": Tensor(), "bad": "text", "none": None}, step)  # type: ignore[dict-item]
+                run.log({"x\n": 1.0, "huge": 10**400, "good": 1}, step)
+            run.log({"good": 3.0}, 1.0)  # type: ignore[arg-type]
+            run.log({"good": 1.0}, "five")  # type: ignore[arg-type]
+            run.log({"good": 1.0}, 2**63)
+            run.log({"good": 1.0}, 7, timestamp=float("nan"))
+            run.log({"good": 1.0}, 7, timestamp=1e30)
+            run.log(None)  # type: ignore[arg-type]
+            run.log([1, 2])  # type: ignore[arg-type]
+            run.log({})
+            run.params.update({"": 1, "x" * 300: 2, "fine": 3})
+            run.log_artifact("/nowhere")
+        self.assertEqual({point[0] for point in self.tracker.points[run.id]}, {"good"})
+        self.assertEqual(self.steps("good"), [0, 0, 1, 1, 1, 2, 2])
+        self.assertEqual(self.only_run()["params"], {"fine": 3})
+        self.assertEqual(len(self.warned), len({str(warning.message) for warning in self.warned}))
+        self.assertGreater(len(self.warned), 8)
+
+    def test_never_raises_though_warnings_are_errors(self) -> None:
+        warnings.simplefilter("error")
+        run = self.init()
+        run.log({"bad": "text"})  # type: ignore[dict-item]
+        run.finish()
+        run.log({"late": 1.0})
+        run.finish("failed")
+        self.assertEqual(self.only_run()["status"], "completed")
+
+    def test_says_it_when_points_do_not_fit_into_the_spool(self) -> None:
+        os.environ["EDGERUN_SPOOL_MAX_BYTES"] = "20000"
+        self.addCleanup(os.environ.pop, "EDGERUN_SPOOL_MAX_BYTES")
+        run = self.init(mode="offline")
+        with self.assertLogs("edgerun", "ERROR") as logs:
+            for step in range(1_000):
+                run.log({"loss": step}, step)
+        self.assertIn("limit of 20000 bytes", logs.output[0])
+        run.finish()
+        sync(self.spool, Api(self.server.uri))
+        self.assertEqual(self.steps(), list(range(len(self.steps()))))
+        lost = self.only_run()["tags"]["edgerun.lost.0"]
+        self.assertEqual(len(self.steps()) + lost, 1_000)
+
+    def test_logs_files_and_folders(self) -> None:
+        folder = os.path.join(self.spool, "plots")
+        os.mkdir(folder)
+        for name in ("a b.txt", "c.txt"):
+            with open(os.path.join(folder, name), "w") as file:
+                file.write(name)
+        with self.init() as run:
+            run.log_artifact(os.path.join(folder, "c.txt"))
+            run.log_artifact(folder, "charts/x")
+        self.assertEqual(
+            self.tracker.files,
+            {
+                "e/r/artifacts/c.txt": b"c.txt",
+                "e/r/artifacts/charts/x/a%20b.txt": b"a b.txt",
+                "e/r/artifacts/charts/x/c.txt": b"c.txt",
+            },
+        )
+        self.assertEqual([files for _, _, files in os.walk(self.spool) if files], [["a b.txt", "c.txt"]])
+
+    def test_logs_nothing_when_disabled(self) -> None:
+        with self.init(mode="disabled", params={"a": 1}) as run:
+            run.log({"loss": 1.0})
+            run.tags["b"] = 2
+            run.log_artifact("/nowhere")
+            self.assertEqual((dict(run.params), dict(run.tags), run.url), ({"a": 1}, {"b": 2}, ""))
+        self.assertEqual((self.tracker.requests, os.listdir(self.spool)), ([], []))
+
+    def test_refuses_arguments_that_make_no_sense(self) -> None:
+        for bad in ({"mode": "on"}, {"uri": "tracker"}, {"rank": -1}, {"attempt": -1}):
+            with self.assertRaises(ValueError):
+                self.init(**bad)
+        with self.assertRaises(ValueError):
+            edgerun.init("")
+
+    def test_keeps_what_is_logged_offline_until_it_is_synced_from_anywhere(self) -> None:
+        file = os.path.join(self.spool, "notes.txt")
+        with open(file, "w") as opened:
+            opened.write("as it was")
+        with self.init(mode="offline", run_id="mine", params={"lr": 0.1}) as run:
+            run.log({"loss": 1.0}, 1, timestamp=5.0)
+            run.log_artifact(file)
+        os.unlink(file)
+        self.assertEqual(self.tracker.requests, [])
+        elsewhere = tempfile.mkdtemp(prefix="edgerun-test-")
+        self.addCleanup(shutil.rmtree, elsewhere, True)
+        shutil.move(os.path.join(self.spool, run.id), os.path.join(elsewhere, "copied"))
+        self.assertEqual(main(["sync", "--uri", self.server.uri, elsewhere]), 0)
+        found = self.only_run()
+        self.assertEqual((found["status"], found["params"]), ("completed", {"lr": 0.1}))
+        self.assertEqual(found["started_at"], run._config["head"]["started"])
+        self.assertEqual(self.tracker.points[run.id], {("loss", 0, "1", 1.0, 5_000, 0)})
+        self.assertEqual(self.tracker.files, {"e/r/artifacts/notes.txt": b"as it was"})
+        self.assertEqual(main(["sync", "--uri", self.server.uri, elsewhere]), 0)
+
+    def test_has_one_id_for_all_ranks_of_a_job_and_another_for_the_next_run(self) -> None:
+        script = """
+            for name in ("a", "b"):
+                run = edgerun.init(name, owner="alice", system_metrics=False)
+                run.log({"loss": 1.0}, run.rank)
+                run.finish()
+        """
+        children = [
+            self.start(script, SLURM_JOB_ID="7", SLURM_PROCID=str(rank), SLURM_NTASKS="4")
+            for rank in range(4)
+        ]
+        for child in children:
+            self.assertEqual(child.communicate(timeout=60), ("", ""))
+        self.assertEqual(len(self.tracker.runs), 2)
+        self.assertEqual(self.steps(), [0, 0, 1, 1, 2, 2, 3, 3])
+        self.assertEqual({run["status"] for run in self.tracker.runs.values()}, {"completed"})
+
+    def test_counts_attempts_in_the_spool_where_nothing_else_does(self) -> None:
+        for _ in range(2):
+            with self.init(run_id="mine") as run:
+                run.log({"loss": 1.0}, 1, timestamp=1.0)
+        self.assertEqual({point[5] for point in self.tracker.points[run.id]}, {0, 1})
+
+    # How a process may end
+
+    def test_is_completed_when_the_process_ends_and_failed_when_it_fails(self) -> None:
+        begin = 'run = edgerun.init("digits", system_metrics=False); run.log({"loss": 1.0}, 1)\n'
+        cases = [
+            ("", 0, "completed", None),
+            ("sys.exit(0)", 0, "completed", None),
+            ("sys.exit(3)", 3, "failed", "exit 3"),
+            ('raise RuntimeError("out of\\nmemory")', 1, "failed", "RuntimeError: out of memory"),
+            ("os.kill(os.getpid(), signal.SIGTERM); time.sleep(60)", -15, "failed", "signal SIGTERM"),
+            ("os.kill(os.getpid(), signal.SIGINT); time.sleep(60)", -2, "failed", "KeyboardInterrupt"),
+            ("with run: raise ValueError('x')", 1, "failed", "ValueError: x"),
+            ("with run: sys.exit()", 0, "completed", None),
+        ]
+        for end, code, status, why in cases:
+            with self.subTest(end):
+                self.tracker.runs.clear()
+                self.run_script(begin + end, code=code)
+                run = self.only_run()
+                self.assertEqual((run["status"], run["tags"].get("edgerun.failure")), (status, why))
+        self.assertEqual(self.left(), [])
+
+    def test_calls_the_handlers_that_were_there(self) -> None:
+        err = self.run_script(
+            """
+            signal.signal(signal.SIGTERM, lambda *_: (print("saving", file=sys.stderr), sys.exit(9)))
+            before = sys.excepthook
+            run = edgerun.init("digits", system_metrics=False)
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(60)
+            """,
+            code=9,
+        )
+        self.assertEqual(err, "saving\n")
+        self.assertEqual(self.only_run()["tags"]["edgerun.failure"], "signal SIGTERM")
+
+    def test_loses_nothing_that_was_logged_before_a_kill(self) -> None:
+        script = """
+            run = edgerun.init("digits", run_id="mine", system_metrics=False)
+            for step in range(int(sys.argv[1]), int(sys.argv[2])):
+                run.log({"loss": step}, step)
+                if step == int(sys.argv[2]) - 1 and step < 2_000: os.kill(os.getpid(), signal.SIGKILL)
+        """
+        child = self.start(script, "0", "1000")
+        self.assertEqual(child.wait(60), -9)
+        child = self.start(script, "1000", "2500")
+        self.assertEqual(child.wait(60), 0)
+        self.assertEqual(self.steps(), list(range(2_500)))
+        self.assertEqual(self.only_run()["status"], "completed")
+        self.assertEqual(self.left(), [])
+
+    def test_ends_in_time_without_a_tracker_and_says_what_to_do(self) -> None:
+        self.server.stop()
+        begin = time.monotonic()
+        err = self.run_script(
+            """
+            os.environ["EDGERUN_FINISH_TIMEOUT"] = "1"
+            run = edgerun.init("digits", system_metrics=False)
+            run.log({"loss": 1.0})
+            """
+        )
+        self.assertLess(time.monotonic() - begin, 15)
+        self.assertIn("edgerun sync", err)
+        self.assertEqual(err.count("edgerun sync"), 1)
+
+    def test_works_without_assertions_and_docstrings_and_says_nothing(self) -> None:
+        err = self.run_script(
+            """
+            with edgerun.init("digits") as run:
+                run.log({"loss": 1.0}, 1)
+            from edgerun.cli import parser
+            parser().parse_args(["sync"])
+            """,
+            flags=["-OO", "-X", "dev", "-W", "error"],
+        )
+        self.assertEqual(err, "")
+        self.assertEqual(self.steps(), [1])
+
+    # Other processes and threads
+
+    def test_has_a_stream_of_its_own_in_each_child_that_is_forked(self) -> None:
+        err = self.run_script(
+            """
+            run = edgerun.init("digits", system_metrics=False)
+            run.log({"loss": 0}, 0)
+            children = []
+            for n in range(1, 5):
+                pid = os.fork()
+                if pid == 0:
+                    for step in range(n * 100, n * 100 + 100):
+                        run.log({"loss": step}, step)
+                    if n % 2: run.finish()
+                    os._exit(0)
+                children.append(pid)
+            for pid in children:
+                os.waitpid(pid, 0)
+            run.log({"loss": 1}, 1)
+            """,
+            flags=["-W", "ignore::DeprecationWarning"],
+        )
+        self.assertEqual(err, "")
+        self.assertEqual(self.steps(), [0, 1, *range(100, 500)])
+        self.assertEqual((self.only_run()["status"], self.only_run()["tags"]), ("completed", {}))
+        self.assertEqual(self.left(), [])
+
+    def test_logs_from_processes_of_multiprocessing_however_they_are_started(self) -> None:
+        for method in ("fork", "spawn", "forkserver"):
+            with self.subTest(method):
+                self.tracker.runs.clear()
+                self.tracker.points.clear()
+                err = self.run_script(
+                    f"""
+                    import multiprocessing
+                    def work(run, n):
+                        for step in range(n * 10, n * 10 + 10):
+                            run.log({{"loss": step}}, step)
+                    if __name__ == "__main__":
+                        context = multiprocessing.get_context({method!r})
+                        run = edgerun.init("digits", system_metrics=False)
+                        children = [context.Process(target=work, args=(run, n)) for n in range(3)]
+                        for child in children: child.start()
+                        for child in children: child.join()
+                        assert not any(child.exitcode for child in children)
+                    """,
+                    flags=["-W", "ignore::DeprecationWarning"],
+                )
+                self.assertEqual(err, "")
+                self.assertEqual(self.steps(), list(range(30)))
+                self.assertEqual(self.only_run()["status"], "completed")
+
+    def test_logs_from_many_threads(self) -> None:
+        self.run_script(
+            """
+            import threading
+            run = edgerun.init("digits", system_metrics=False)
+            def work(n):
+                for step in range(n * 1_000, n * 1_000 + 1_000):
+                    run.log({"loss": step, f"of {n}": step}, step)
+            threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
+            for thread in threads: thread.start()
+            for thread in threads: thread.join()
+            """
+        )
+        self.assertEqual(self.steps(), list(range(8_000)))
+
+    def test_can_be_sent_to_another_process(self) -> None:
+        run = self.init(run_id="mine")
+        other = pickle.loads(pickle.dumps(run))
+        other.log({"loss": 1.0}, 1)
+        other.finish()
+        self.assertEqual((other.id, self.steps()), (run.id, [1]))
+        self.assertEqual(self.only_run()["status"], "running")
+
+    def test_logs_from_a_signal_handler_that_comes_at_any_moment(self) -> None:
+        self.run_script(
+            """
+            run = edgerun.init("digits", system_metrics=False)
+            import itertools
+            ticks = itertools.count()
+            def handle(*_):
+                tick = next(ticks)
+                run.log({"tick": tick}, tick)
+            signal.signal(signal.SIGALRM, handle)
+            signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+            for step in range(30_000):
+                run.log({"loss": step}, step)
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            run.params["ticks"] = next(ticks)
+            """
+        )
+        self.assertEqual(self.steps(), list(range(30_000)))
+        self.assertEqual(self.steps("tick"), list(range(self.only_run()["params"]["ticks"])))
+
+    def test_tells_of_a_rank_that_was_killed(self) -> None:
+        script = """
+            run = edgerun.init("digits", owner="alice", system_metrics=False)
+            run.log({"loss": 1.0}, run.rank)
+            print("logged", flush=True)
+            sys.stdin.read() if run.rank == 0 else time.sleep(60)
+        """
+        first, second = (
+            self.start(script, EDGERUN_JOB="j", WORLD_SIZE="2", RANK=rank) for rank in ("0", "1")
+        )
+        for child in (first, second):
+            assert child.stdout is not None
+            self.assertEqual(child.stdout.readline(), "logged\n")
+        wait_until(lambda: len(self.steps()) == 2, 60)
+        second.send_signal(signal.SIGKILL)
+        second.wait()
+        first.send_signal(signal.SIGTERM)
+        first.wait(30)
+        self.assertIn("ended without a word", self.only_run()["tags"]["edgerun.rank.1"])
+        self.assertEqual(self.only_run()["status"], "failed")
+        self.assertEqual(self.left(), [])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,310 @@
+"""Sending: by a clock that the test sets, to a tracker that fails as the test wants."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import tempfile
+import unittest
+import warnings
+from typing import Any
+
+from edgerun import notices
+from edgerun.delivery import GRACE, Delivery
+from edgerun.errors import ApiError, EdgerunWarning, Unreachable
+from edgerun.sender import Sender, adopted
+from edgerun.spool import StreamReader, StreamWriter, streams_of
+
+from .fake import FakeApi, FakeClock, FakeTracker
+
+RUN = "01990d2c-7a2f-7c0e-b1a7-0c5f3e8a9b11"
+
+
+class SenderTest(unittest.TestCase):
+    def setUp(self) -> None:
+        self.root = tempfile.mkdtemp(prefix="edgerun-test-")
+        self.addCleanup(shutil.rmtree, self.root, True)
+        self.folder = os.path.join(self.root, RUN)
+        self.clock = FakeClock()
+        self.tracker = FakeTracker()
+        self.api = FakeApi(self.tracker)
+        notices.forget()
+        caught = warnings.catch_warnings(record=True)
+        self.warned = caught.__enter__()
+        self.addCleanup(caught.__exit__, None, None, None)
+        warnings.simplefilter("always")
+
+    def begin(self, *, rank: int = 0, attempt: int = 0, **options: Any) -> tuple[StreamWriter, Sender]:
+        head = {
+            "run": RUN,
+            "rank": rank,
+            "attempt": attempt,
+            "world_size": 2,
+            "role": "rank",
+            "experiment": {"id": "e", "name": "digits", "owner": "alice"},
+            "heartbeat_timeout": 300,
+        }
+        writer = StreamWriter(self.folder, head, **options)
+        if rank == 0:
+            writer.append_json({"kind": "create", "seed": 7, "params": {"lr": 0.1}, "tags": {}})
+        stream = next(stream for stream in streams_of(self.folder) if stream.name == writer.name)
+        delivery = Delivery(self.api, head, self.folder, is_live=True, clock=self.clock)
+        sender = Sender(
+            StreamReader(stream, writer), delivery, writer=writer, heartbeat=300, clock=self.clock
+        )
+        return writer, sender
+
+    def go_on(self, sender: Sender, seconds: float) -> int:
+        """Lets time pass; gives how often the sender had something to do."""
+        end = self.clock.now + seconds
+        steps = 0
+        while self.clock.now < end and not sender.done:
+            self.clock.now += max(sender.step(), 0.001)
+            steps += 1
+        return steps
+
+    def always(self, error: Exception) -> None:
+        def fault(method: str, path: str, body: Any) -> None:
+            raise error
+
+        self.tracker.fault = fault
+
+    def works(self) -> None:
+        self.tracker.fault = lambda method, path, body: None
+
+    def steps_stored(self, name: str = "loss") -> list[int]:
+        return sorted(int(point[2]) for point in self.tracker.points[RUN] if point[0] == name)
+
+    def test_creates_the_run_and_stores_points_with_their_times(self) -> None:
+        writer, sender = self.begin()
+        writer.append({"loss": float("inf"), "lr": 0.5}, 2**60, 123)
+        self.go_on(sender, 5)
+        self.assertEqual(self.tracker.runs[RUN]["seed"], 7)
+        self.assertEqual(
+            self.tracker.points[RUN],
+            {("loss", 0, str(2**60), "Infinity", 123, 0), ("lr", 0, str(2**60), 0.5, 123, 0)},
+        )
+
+    def test_stores_everything_once_after_half_an_hour_in_which_nothing_works(self) -> None:
+        writer, sender = self.begin()
+        generator = random.Random(5)
+        faults: list[Exception] = [
+            Unreachable("no route"),
+            ApiError(503, "away", retry_after=1.0),
+            ApiError(500, "broken"),
+            ApiError(429, "too many", retry_after=60.0),
+        ]
+
+        def fault(method: str, path: str, body: Any) -> None:
+            raise generator.choice(faults)
+
+        self.tracker.fault = fault
+        end = self.clock.now + 1_800
+        step = 0
+        while self.clock.now < end:
+            self.clock.now += max(sender.step(), 0.001)
+            for _ in range(40):
+                writer.append({"loss": step, "accuracy": 0.5}, step, int(self.clock.now * 1_000))
+                step += 1
+        asked = len(self.tracker.requests)
+        self.assertLess(asked, 300, "it does not hammer a tracker that is away")
+        self.assertGreater(asked, 30, "and does not give up")
+        self.works()
+        writer.close()
+        self.go_on(sender, 120)
+        self.assertTrue(sender.done)
+        self.assertEqual(self.steps_stored(), list(range(step)))
+        self.assertEqual(self.tracker.duplicates, 0)
+        self.assertEqual(os.listdir(self.root), [])
+
+    def test_sends_the_same_again_when_only_the_answer_is_lost(self) -> None:
+        writer, sender = self.begin()
+        self.go_on(sender, 2)
+        handle = self.tracker.handle
+
+        def lose(method: str, path: str, body: Any) -> Any:
+            handle(method, path, body)
+            raise Unreachable("cut")
+
+        self.tracker.handle = lose  # type: ignore[method-assign]
+        for step in range(100):
+            writer.append({"loss": step}, step, 1_000 + step)
+        self.go_on(sender, 5)
+        self.tracker.handle = handle  # type: ignore[method-assign]
+        self.go_on(sender, 60)
+        self.assertEqual(self.steps_stored(), list(range(100)))
+        self.assertGreaterEqual(self.tracker.duplicates, 100)
+
+    def test_waits_as_long_as_it_is_asked_to(self) -> None:
+        writer, sender = self.begin()
+        self.always(ApiError(429, "too many", retry_after=60))
+        sender.step()
+        before = len(self.tracker.requests)
+        sender.make_haste()
+        for _ in range(59):
+            self.clock.now += 1
+            sender.step()
+        self.assertEqual(len(self.tracker.requests), before)
+        self.works()
+        self.go_on(sender, 20)
+        self.assertIn(RUN, self.tracker.runs)
+
+    def test_puts_what_comes_within_a_second_into_one_request(self) -> None:
+        writer, sender = self.begin()
+        self.go_on(sender, 3)
+        before = len(self.tracker.requests)
+        for step in range(1_000):
+            writer.append({"loss": step}, step, step)
+        self.go_on(sender, 3)
+        self.assertEqual(len(self.tracker.requests), before + 1)
+
+    def test_sends_no_more_than_the_tracker_takes_at_once(self) -> None:
+        writer, sender = self.begin()
+
+        def fault(method: str, path: str, body: Any) -> None:
+            if path.endswith("/metrics") and sum(len(s["steps"]) for s in body["series"]) > 300:
+                raise ApiError(422, "has too many points", [{"path": "", "message": "at most 300 a call"}])
+
+        self.tracker.fault = fault
+        for step in range(2_000):
+            writer.append({"loss": step, "accuracy": step}, step, step)
+        self.go_on(sender, 60)
+        self.assertEqual(self.steps_stored(), list(range(2_000)))
+        before = len(self.tracker.requests)
+        for step in range(2_000, 3_000):
+            writer.append({"loss": step}, step, step)
+        self.go_on(sender, 60)
+        self.assertEqual(self.steps_stored(), list(range(3_000)))
+        self.assertLess(len(self.tracker.requests) - before, 10, "it has learnt how many that are")
+
+    def test_leaves_out_what_is_refused_and_nothing_else_and_says_so(self) -> None:
+        writer, sender = self.begin()
+
+        def fault(method: str, path: str, body: Any) -> None:
+            if path.endswith("/metrics"):
+                for series in body["series"]:
+                    if series["name"] == "too many curves":
+                        raise ApiError(413, "The run would have more than 100000 curves")
+                    if 13 in series["steps"]:
+                        raise ApiError(422, "bad")
+
+        self.tracker.fault = fault
+        for step in range(50):
+            writer.append({"loss": step, "too many curves": step}, step, step)
+        self.go_on(sender, 30)
+        self.assertEqual(self.steps_stored(), [step for step in range(50) if step != 13])
+        self.assertEqual(self.steps_stored("too many curves"), [])
+        said = [str(warning.message) for warning in self.warned if warning.category is EdgerunWarning]
+        self.assertEqual(len(said), 2)
+
+    def test_keeps_what_a_wrong_key_may_not_send(self) -> None:
+        writer, sender = self.begin()
+        self.always(ApiError(401, "There is no such API key"))
+        writer.append({"loss": 1.0}, 1, 1)
+        self.go_on(sender, 600)
+        self.assertLess(len(self.tracker.requests), 60)
+        self.works()
+        self.go_on(sender, 61)
+        self.assertEqual(self.steps_stored(), [1])
+        self.assertEqual(len(self.warned), 1)
+
+    def test_takes_no_page_of_a_stranger_for_an_answer(self) -> None:
+        writer, sender = self.begin()
+        handle = self.tracker.handle
+        self.tracker.handle = lambda method, path, body: {"ok": True}  # type: ignore[method-assign]
+        writer.append({"loss": 1.0}, 1, 1)
+        self.go_on(sender, 20)
+        self.tracker.handle = handle  # type: ignore[method-assign]
+        self.go_on(sender, 60)
+        self.assertEqual(self.steps_stored(), [1])
+
+    def test_has_rank_0_create_the_run_though_others_come_first(self) -> None:
+        others = [self.begin(rank=rank) for rank in (1, 2)]
+        for writer, sender in others:
+            writer.append({"loss": 1.0}, 1, 1)
+            sender.step()
+        self.assertEqual(self.tracker.runs, {})
+        _, first = self.begin()
+        self.go_on(first, 2)
+        for _, sender in others:
+            self.go_on(sender, GRACE)
+        self.assertEqual(self.tracker.runs[RUN]["seed"], 7)
+        self.assertEqual(len(self.tracker.points[RUN]), 2)
+
+    def test_has_another_rank_create_the_run_when_rank_0_does_not_come(self) -> None:
+        writer, sender = self.begin(rank=1)
+        writer.append({"loss": 1.0}, 1, 1)
+        self.go_on(sender, 4 * GRACE)
+        self.assertEqual(self.steps_stored(), [1])
+        _, late = self.begin()
+        self.go_on(late, 5)
+        self.assertEqual(self.tracker.runs[RUN]["params"], {"lr": 0.1, "seed": 7})
+
+    def test_resumes_the_run_of_an_attempt_before(self) -> None:
+        _, sender = self.begin()
+        self.go_on(sender, 2)
+        self.tracker.runs[RUN]["status"] = "failed"
+        writer, again = self.begin(attempt=1)
+        writer.append({"loss": 1.0}, 1, 1)
+        self.go_on(again, 5)
+        self.assertEqual(self.tracker.runs[RUN]["status"], "running")
+        self.assertEqual(self.tracker.points[RUN], {("loss", 0, "1", 1.0, 1, 1)})
+
+    def test_sends_no_attempt_to_a_tracker_that_does_not_know_them(self) -> None:
+        def fault(method: str, path: str, body: Any) -> None:
+            if path.endswith("/metrics") and "attempt" in body:
+                raise ApiError(422, "invalid", [{"path": "attempt", "message": "unknown field"}])
+
+        self.tracker.fault = fault
+        writer, sender = self.begin(attempt=1)
+        writer.append({"loss": 1.0}, 1, 1)
+        self.go_on(sender, 5)
+        self.assertEqual(self.steps_stored(), [1])
+
+    def test_shows_life_while_nothing_is_logged(self) -> None:
+        _, sender = self.begin()
+        self.go_on(sender, 700)
+        beats = [path for _, path, _ in self.tracker.requests if path.endswith("/heartbeat")]
+        self.assertIn(len(beats), range(7, 11))
+
+    def test_sets_params_that_are_not_refused(self) -> None:
+        writer, sender = self.begin()
+        self.go_on(sender, 2)
+        writer.append_json({"kind": "change", "change": {"params": {"lr": 0.2, "b": 1}}})
+        writer.append_json({"kind": "change", "change": {"status": "completed", "ended_at": 5}})
+        self.go_on(sender, 5)
+        run = self.tracker.runs[RUN]
+        self.assertEqual((run["params"], run["status"]), ({"lr": 0.1, "b": 1}, "completed"))
+        self.assertEqual(len(self.warned), 1)
+
+    def test_tells_of_a_rank_that_was_killed_when_its_points_are_found(self) -> None:
+        _, first = self.begin()
+        self.go_on(first, 2)
+        writer, _ = self.begin(rank=1)
+        writer.append({"loss": 1.0}, 1, 1)
+        stream = next(stream for stream in streams_of(self.folder) if stream.rank == 1)
+        self.assertIsNone(adopted(stream, self.api, lambda head: True), "somebody is writing it")
+        writer.lock.release()
+        found = adopted(stream, self.api, lambda head: True)
+        assert found is not None
+        for _ in range(5):
+            found.step()
+        self.assertTrue(found.done)
+        self.assertIn("attempt 0 ended without a word", self.tracker.runs[RUN]["tags"]["edgerun.rank.1"])
+        self.assertEqual(self.steps_stored(), [1])
+
+    def test_keeps_the_disk_within_bounds_while_it_sends(self) -> None:
+        writer, sender = self.begin(max_bytes=200_000)
+        for step in range(30_000):
+            writer.append({"loss": step}, step, step)
+            if step % 500 == 0:
+                self.go_on(sender, 2)
+        self.go_on(sender, 5)
+        self.assertEqual(self.steps_stored(), list(range(30_000)))
+        size = sum(os.path.getsize(os.path.join(self.folder, name)) for name in os.listdir(self.folder))
+        self.assertLess(size, 200_000)
+
+
+if __name__ == "__main__":
+    unittest.main()
