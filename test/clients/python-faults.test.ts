@@ -13,7 +13,7 @@ const TRAINERS = 64
 const STEPS = 1_000
 
 /** How long a trainer logs, in seconds. */
-const SECONDS = 15
+const SECONDS = 10
 
 const oneOf = <T>(things: T[]): T => things[Math.floor(Math.random() * things.length)] as T
 
@@ -74,10 +74,10 @@ it('stores each point of 64 ranks once, though Worker, Postgres, tracker and tra
   await killTrainer()
   await killPostgres()
   await sleep(1_500)
-  for (let i = 0; i < 6; i++) {
+  for (let i = 0; i < 5; i++) {
     await killTrainer()
     await oneOf([killWorker, killPostgres, killTrainer])()
-    await sleep(300 + Math.random() * 1_500)
+    await sleep(200 + Math.random() * 1_000)
   }
   await killTracker()
   await killTrainer()

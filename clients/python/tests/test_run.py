@@ -14,6 +14,7 @@ import time
 import unittest
 import warnings
 from typing import Any
+from unittest import mock
 
 import edgerun
 from edgerun import notices
@@ -172,6 +173,29 @@ class RunTest(unittest.TestCase):
         self.assertEqual(self.steps(), list(range(len(self.steps()))))
         lost = self.only_run()["tags"]["edgerun.lost.0"]
         self.assertEqual(len(self.steps()) + lost, 1_000)
+
+    def test_does_not_mind_a_clock_that_jumps(self) -> None:
+        now = time.time_ns()
+        day = 86_400 * 10**9
+        clock = mock.patch("edgerun.run.time.time_ns", side_effect=lambda: now)
+        with self.init() as run, clock:
+            for step in range(300):
+                now += (-3 * day, day, day + 10**6)[step % 3]
+                run.log({"loss": step}, step)
+                time.sleep(0.005)
+        self.assertEqual(self.steps(), list(range(300)))
+        self.assertEqual(self.tracker.duplicates, 0)
+
+    def test_sends_params_of_rank_0_alone(self) -> None:
+        run = self.init(run_id="mine", rank=1, world_size=2)
+        run.params["lr"] = 0.2
+        first = self.init(run_id="mine", rank=0, world_size=2, params={"lr": 0.1})
+        run.finish("failed")
+        first.finish()
+        found = self.only_run()
+        self.assertEqual((found["params"], found["status"]), ({"lr": 0.1}, "completed"))
+        self.assertEqual(found["tags"], {"edgerun.rank.1": "attempt 0 ended as failed"})
+        self.assertEqual([str(warning.message) for warning in self.warned], [])
 
     def test_logs_files_and_folders(self) -> None:
         folder = os.path.join(self.spool, "plots")

@@ -15,6 +15,7 @@ from edgerun.delivery import GRACE, Delivery
 from edgerun.errors import ApiError, EdgerunWarning, Unreachable
 from edgerun.sender import Sender, adopted
 from edgerun.spool import StreamReader, StreamWriter, streams_of
+from edgerun.watch import Watch
 
 from .fake import FakeApi, FakeClock, FakeTracker
 
@@ -304,6 +305,78 @@ class SenderTest(unittest.TestCase):
         self.assertEqual(self.steps_stored(), list(range(30_000)))
         size = sum(os.path.getsize(os.path.join(self.folder, name)) for name in os.listdir(self.folder))
         self.assertLess(size, 200_000)
+
+    def test_lets_256_ranks_begin_at_once_and_end_in_any_order(self) -> None:
+        ranks = [self.begin(rank=rank) for rank in range(256)]
+        generator = random.Random(3)
+        handle = self.tracker.handle
+        times: list[float] = []
+
+        def count(method: str, path: str, body: Any) -> Any:
+            times.append(self.clock.now)
+            return handle(method, path, body)
+
+        self.tracker.handle = count  # type: ignore[method-assign]
+        begin = self.clock.now
+        order = list(range(256))
+        generator.shuffle(order)
+        ends = {rank: begin + 5 + place * 0.2 for place, rank in enumerate(order)}
+        due = dict.fromkeys(ends, begin)
+        step = 0
+        while not all(sender.done for _, sender in ranks) and self.clock.now < begin + 300:
+            for rank in order:
+                writer, sender = ranks[rank]
+                if not writer.closed:
+                    writer.append({"loss": rank}, step, step)
+                    if self.clock.now > ends[rank]:
+                        if rank == 0:
+                            writer.append_json({"kind": "change", "change": {"status": "completed"}})
+                        writer.close()
+                        sender.make_haste()
+                if self.clock.now >= due[rank] and not sender.done:
+                    due[rank] = self.clock.now + sender.step()
+            self.clock.now += 0.25
+            step += 1
+        self.assertTrue(all(sender.done for _, sender in ranks))
+        run = self.tracker.runs[RUN]
+        self.assertEqual((run["status"], run["seed"], run["params"]), ("completed", 7, {"lr": 0.1}))
+        for rank in (0, 1, 100, 255):
+            steps = sorted(int(point[2]) for point in self.tracker.points[RUN] if point[1] == rank)
+            self.assertEqual(steps, list(range(len(steps))))
+        self.assertEqual(len({point[1] for point in self.tracker.points[RUN]}), 256)
+        self.assertEqual(os.listdir(self.root), [])
+
+
+class WatchTest(unittest.TestCase):
+    def test_tells_of_a_rank_that_shows_no_life_until_it_does_again(self) -> None:
+        clock = FakeClock()
+        signs: dict[int, tuple[str, float]] = {}
+
+        class Charts(FakeApi):
+            def _attempt(self, method: str, path: str, body: Any, query: Any, headers: Any) -> Any:
+                series = [
+                    {"rank": rank, "buckets": {"last": {"timestamp": ["", when], "value": [1, value]}}}
+                    for rank, (when, value) in signs.items()
+                ]
+                return 200, {}, {"series": series}
+
+        said: list[tuple[int, Any]] = []
+        watch = Watch(Charts(FakeTracker()), RUN, lambda rank, text: said.append((rank, text)), clock)
+
+        def minutes(count: int, living: list[int]) -> None:
+            for _ in range(count):
+                clock.now += 61
+                for rank in living:
+                    signs[rank] = (f"at {clock.now}", 1.0)
+                watch.look()
+
+        minutes(5, [0, 1, 2])
+        signs[2] = ("at its end", 0.0)
+        silent_since = signs[1][0]
+        minutes(10, [0])
+        self.assertEqual(said, [(1, f"no sign of life since {silent_since}")])
+        minutes(2, [0, 1])
+        self.assertEqual(said[1:], [(1, None)])
 
 
 if __name__ == "__main__":

@@ -118,8 +118,9 @@ class Api:
             if found:
                 link = urllib.parse.urlsplit(found.group(1))
                 target = link.path + (f"?{link.query}" if link.query else "")
-                if link.netloc and target.startswith(self._parts.path):
-                    target = target[len(self._parts.path) :]
+                base = self._parts.path
+                if base and target.startswith(f"{base}/"):
+                    target = target[len(base) :]
 
     def close(self) -> None:
         """Closes this thread's connection; the next request opens another one."""

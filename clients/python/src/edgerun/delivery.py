@@ -124,7 +124,11 @@ class Delivery:
             self._send_parts(batch, count, error)
         except RunMissing:
             self._wait_or_create()
-            self._send_points(batch)
+            try:
+                self._post(batch, count)
+            except RunMissing as error:
+                # A key that is for another run may not have created it.
+                raise ApiError(404, "There is no such run, and it could not be created") from error
 
     def _send_parts(self, batch: Batch, count: int, error: ApiError) -> None:
         """Halves what was refused until it is known what cannot be stored; all else is."""

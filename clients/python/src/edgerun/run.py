@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from types import TracebackType
 from typing import Any, Callable
 
-from . import hooks
+from . import hooks, watch
 from .api import Api, default_uri
 from .delivery import Delivery
 from .errors import SpoolError
@@ -49,9 +49,6 @@ MODES = ("online", "offline", "disabled")
 
 #: After how many seconds without a sign of life the tracker takes a run for failed.
 HEARTBEAT_TIMEOUT = 300
-
-#: How often a rank of a job of several shows that it lives, as a point of `edgerun/heartbeat`, in seconds.
-RANK_HEARTBEAT = 60.0
 
 #: How long `finish` waits for the tracker to have everything, in seconds.
 PATIENCE = 60.0
@@ -106,7 +103,7 @@ class Run:
         world_size: How many there are.
         attempt: How often the job was restarted before.
         mode: ``online``, ``offline`` or ``disabled``.
-        params: What the run was made with. A param never changes its value.
+        params: What the run was made with; those that rank 0 sets go to the tracker. A param never changes its value.
         tags: What else is said of it; may be changed and deleted.
     """
 
@@ -128,6 +125,8 @@ class Run:
         #: What creates the run, until it is in the spool.
         self._creation: dict[str, Any] | None = None
         self._dropped = 0
+        #: Bytes of artifacts that were copied into the spool, be they sent or not.
+        self._copied = 0
         self._pending = Pending()
         self._opening = threading.RLock()
         self._writer: StreamWriter | None = None
@@ -178,7 +177,8 @@ class Run:
         """Logs a file, or all files of a folder, in the background. Never raises.
 
         Args:
-            path: Files up to 64 MiB are copied at once; larger ones must stay as they are until they are sent.
+            path: Files up to 64 MiB are copied at once, as long as all that were take no more than the spool may; larger
+                ones must stay as they are until they are sent.
             name: Where it lies among the run's artifacts, as in ``plots/loss.png``; the file's name where left out.
         """
         if self.mode == "disabled":
@@ -205,11 +205,7 @@ class Run:
         Args:
             status: ``completed``, ``failed`` or ``killed``. The status of a job is that of its rank 0.
         """
-        try:
-            self._finish(status, patience)
-        except Exception as error:
-            logger.debug("Finishing failed", exc_info=True)
-            warn_once("finish", f"The run could not be finished: {error}")
+        self._finish_quietly(status, patience, None)
 
     def __enter__(self) -> "Run":
         return self
@@ -283,6 +279,19 @@ class Run:
             return None
         return Delivery(Api(self._config["uri"], self._key), head, folder, is_live=True)
 
+    def _show_life(self, value: float) -> None:
+        """Shows, where there are several ranks, that this one lives, or has ended by itself."""
+        if self.world_size == 1 or self._is_child:
+            return
+        now = time.time_ns() // 1_000_000
+        try:
+            self._append({watch.METRIC: value}, now // 1_000, now)
+        except (SpoolError, OSError) as error:
+            logger.debug("The rank could not show that it lives: %s", error)
+
+    def _tell_of_rank(self, rank: int, said: str | None) -> None:
+        self._set("tags", {f"edgerun.rank.{rank}": said})
+
     def _wake(self) -> None:
         if self._courier is not None:
             self._courier.wake()
@@ -336,7 +345,8 @@ class Run:
         for name in refused:
             warn_once(f"{key} {name}", f"{name[:80]!r} cannot be a name among {key}")
         change: dict[str, Any] = {**kept, **{str(name): None for name in removed}}
-        if change:
+        # Every rank runs the same code; the params are those of rank 0.
+        if change and (key == "tags" or self.rank == 0):
             self._once({"kind": "change", "change": {key: change}})
         return kept
 
@@ -359,9 +369,10 @@ class Run:
         size = os.stat(path).st_size
         writer, courier = self._open_files()
         content: dict[str, Any] = {"kind": "artifact", "name": name, "path": path}
-        if size <= COPIED_BYTES:
+        if size <= COPIED_BYTES and self._copied + size <= self._config["max_bytes"]:
             files = os.path.join(writer.folder, "files")
             os.makedirs(files, mode=0o700, exist_ok=True)
+            self._copied += size
             copy = os.path.join("files", uuid.uuid4().hex)
             shutil.copyfile(path, os.path.join(writer.folder, copy))
             content = {"kind": "artifact", "name": name, "path": copy, "copied": True}
@@ -387,11 +398,20 @@ class Run:
         if self._is_finishing:
             self.finish("failed", patience=patience)
             return
-        tag = "edgerun.failure" if self.rank == 0 and not self._is_child else f"edgerun.rank.{self.rank}"
-        self.tags[tag] = why if tag == "edgerun.failure" else f"attempt {self.attempt} failed: {why}"
-        self.finish("failed", patience=patience)
+        if self.rank == 0 and not self._is_child:
+            self.tags["edgerun.failure"] = why
+        else:
+            self._tell_of_rank(self.rank, f"attempt {self.attempt} failed: {why}")
+        self._finish_quietly("failed", patience, why)
 
-    def _finish(self, status: str, patience: float | None) -> None:
+    def _finish_quietly(self, status: str, patience: float | None, why: str | None) -> None:
+        try:
+            self._finish(status, patience, why)
+        except Exception as error:
+            logger.debug("Finishing failed", exc_info=True)
+            warn_once("finish", f"The run could not be finished: {error}")
+
+    def _finish(self, status: str, patience: float | None, why: str | None) -> None:
         if patience is None:
             patience = float(os.environ.get("EDGERUN_FINISH_TIMEOUT") or PATIENCE)
         deadline = time.monotonic() + patience
@@ -404,8 +424,11 @@ class Run:
             cleanup()
         if self.mode != "disabled" and self._writer is not None:
             if not self._is_child:
+                self._show_life(0.0)
                 if self._dropped:
                     self.tags[f"edgerun.lost.{self.rank}"] = self._dropped
+                if status != "completed" and self.rank > 0 and why is None:
+                    self._tell_of_rank(self.rank, f"attempt {self.attempt} ended as {status}")
                 if self.rank == 0:
                     ended = time.time_ns() // 1_000_000
                     self._once({"kind": "change", "change": {"status": status, "ended_at": ended}})
@@ -421,10 +444,10 @@ class Run:
             sent = self._courier.drain(max(0.0, deadline - time.monotonic())) and sent
             if not sent:
                 folder = self._writer.folder
-                why = self._courier.own.failure or "it takes longer"
+                reason = self._courier.own.failure or "it takes longer"
                 warn_once(
                     f"left {self.id}",
-                    f"The tracker does not have all that was logged ({why}). It stays in {folder} and is sent by the "
+                    f"The tracker does not have all that was logged ({reason}). It stays in {folder} and is sent by the "
                     f"next run, or by: edgerun sync {folder}",
                 )
         hooks.forget(self)
@@ -491,15 +514,21 @@ class _Rounds:
         self._own = own
         self._root: str = run._config["root"]
         self._folder = os.path.join(self._root, run.id)
-        self._begin = time.monotonic()
         self._is_first = True
         self._next_sign = 0.0
         self._api = Api(run._config["uri"], run._key)
+        self._watch: watch.Watch | None = None
+        if run.rank == 0 and run.world_size > 1 and not run._is_child:
+            self._watch = watch.Watch(self._api, run.id, run._tell_of_rank)
 
     def __call__(self) -> list[Sender]:
-        self._show_life()
+        if time.monotonic() >= self._next_sign and not self._run._is_finishing:
+            self._next_sign = time.monotonic() + watch.EVERY
+            self._run._show_life(1.0)
         if self._run.mode != "online":
             return []
+        if self._watch is not None and not self._run._is_finishing:
+            self._watch.look()
         found = (adopted(stream, self._api, self._is_ours) for stream in self._streams())
         return [sender for sender in found if sender is not None]
 
@@ -517,18 +546,6 @@ class _Rounds:
 
     def _is_ours(self, head: Mapping[str, Any]) -> bool:
         return head.get("uri") == self._run._config["uri"] and head.get("mode") == "online"
-
-    def _show_life(self) -> None:
-        now = time.monotonic()
-        run = self._run
-        if run.world_size == 1 or run._is_child or run._is_finishing or now < self._next_sign:
-            return
-        self._next_sign = now + RANK_HEARTBEAT
-        seconds = int(now - self._begin)
-        try:
-            run._append({"edgerun/heartbeat": float(seconds)}, seconds, time.time_ns() // 1_000_000)
-        except (SpoolError, OSError) as error:
-            logger.debug("The rank could not show that it lives: %s", error)
 
 
 def _attach(config: Mapping[str, Any], key: str | None) -> Run:

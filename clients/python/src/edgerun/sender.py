@@ -154,7 +154,7 @@ class Sender:
                 f"refused: {error}",
                 f"The tracker does not take what is logged, which stays in the spool: {error}",
             )
-        elif self._failures == 5:
+        elif self._failures == 5 and not isinstance(error, NotCreatedYet):
             warn_once("unreachable", f"What is logged stays in the spool until the tracker takes it: {error}")
         if not isinstance(error, EdgerunError):
             logger.debug("Sending failed", exc_info=error)

@@ -72,8 +72,10 @@ MAX_BYTES = 2 * 1024 * 1024 * 1024
 _ACK = struct.Struct("<IQ")
 _SEGMENT_NAME = re.compile(r"(?P<stream>r(?P<rank>\d+)-a(?P<attempt>\d+)-[0-9a-z-]+)\.(?P<index>\d{6,})\.wal")
 
-#: How long a thread may take between looking up the segment and having written to it, in seconds: beyond all reason.
-_LATE = 30.0
+#: Where references are not counted, a thread may take so long between looking up a segment and having written to it, in
+#: seconds: beyond all reason.
+_COUNTS_REFERENCES = sys.implementation.name == "cpython"
+_LATE = 60.0
 
 _FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
@@ -345,9 +347,13 @@ class StreamWriter:
         if index > self.index or (index == self.index and self._segment is not None):
             return False
         with self._switch:
-            oldest = time.monotonic() - _LATE
-            self._retired = [entry for entry in self._retired if entry[1]() is not None and entry[2] > oldest]
-            return all(retired != index for retired, _, _ in self._retired)
+            now = time.monotonic()
+            self._retired = [
+                (number, reference, since)
+                for number, reference, since in self._retired
+                if reference() is not None and (_COUNTS_REFERENCES or now - since < _LATE)
+            ]
+            return all(number != index for number, _, _ in self._retired)
 
     def is_last(self, index: int) -> bool:
         return index >= self.index and self._segment is None
@@ -530,6 +536,8 @@ class StreamReader:
         self._fd = -1
         self._ack_fd = -1
         self._synced = 0
+        #: The number of the oldest segment that is left.
+        self._first = 0
         self.position = Position(0, 0)
         self._begin()
 
@@ -556,7 +564,10 @@ class StreamReader:
         """Goes on behind what the tracker has; deletes segments that it has all of."""
         self.position = position
         self._save()
-        self._tidy()
+        for index in range(self._first, position.segment):
+            with suppress(OSError):
+                os.unlink(self.stream.path(index))
+        self._first = position.segment
 
     def finished(self) -> bool:
         """Whether all was read that will ever be there."""
@@ -569,24 +580,11 @@ class StreamReader:
             return False
         return not self._fd_valid() or not self._has_frame(offset)
 
-    def waiting_bytes(self) -> int:
-        """How many bytes lie in the stream that the tracker does not have yet."""
-        total = 0
-        for index in self.stream.indexes():
-            with suppress(OSError):
-                size = os.stat(self.stream.path(index)).st_size
-                if index == self.position.segment:
-                    total += max(0, size - self.position.offset)
-                elif index > self.position.segment:
-                    total += size
-        return total
-
     def disk_bytes(self) -> int:
         """How many bytes the stream takes, the segment that is written to left out."""
         total = 0
-        last = self._writer.index if self._writer is not None and not self._writer.closed else -1
-        for index in self.stream.indexes():
-            if index != last:
+        for index in self._indexes():
+            if self._writer is None or self._writer.closed or index < self._writer.index:
                 with suppress(OSError):
                     total += os.stat(self.stream.path(index)).st_size
         return total
@@ -595,15 +593,17 @@ class StreamReader:
         """Sees to it that what was written outlives a loss of power."""
         if not self._fd_valid():
             return
-        for index in self.stream.indexes():
+        for index in self._indexes():
             if index < self._synced:
                 continue
             with suppress(OSError):
-                fd = os.open(self.stream.path(index), os.O_RDONLY)
-                try:
-                    getattr(os, "fdatasync", os.fsync)(fd)
-                finally:
-                    os.close(fd)
+                # Its name as well, which lies in the folder.
+                for path in (self.stream.path(index), self.stream.folder):
+                    fd = os.open(path, os.O_RDONLY)
+                    try:
+                        os.fsync(fd)
+                    finally:
+                        os.close(fd)
                 if self._is_complete(index):
                     self._synced = index + 1
 
@@ -624,7 +624,7 @@ class StreamReader:
 
     def _begin(self) -> None:
         indexes = self.stream.indexes()
-        first = indexes[0] if indexes else 0
+        first = self._first = indexes[0] if indexes else 0
         position = Position(first, 0)
         with suppress(OSError, ValueError, struct.error):
             with open(self.stream.ack_path, "rb") as file:
@@ -759,6 +759,13 @@ class StreamReader:
     def _is_complete(self, index: int) -> bool:
         return self._writer is None or self._writer.is_complete(index)
 
+    def _indexes(self) -> list[int]:
+        """The numbers of the segments that are left. While it is written they are known without looking at the folder,
+        in which hundreds of ranks may have theirs."""
+        if self._writer is None:
+            return self.stream.indexes()
+        return list(range(self._first, self._writer.index + 1))
+
     def _following(self, index: int) -> int | None:
         if self._writer is not None:
             return index + 1 if index < self._writer.index else None
@@ -770,12 +777,6 @@ class StreamReader:
             self._ack_fd = os.open(self.stream.ack_path, flags, 0o600)
         os.lseek(self._ack_fd, 0, os.SEEK_SET)
         os.write(self._ack_fd, frame(_ACK.pack(*self.position)))
-
-    def _tidy(self) -> None:
-        for index in self.stream.indexes():
-            if index < self.position.segment:
-                with suppress(OSError):
-                    os.unlink(self.stream.path(index))
 
 
 class Attempts:
