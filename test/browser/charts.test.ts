@@ -435,7 +435,7 @@ it('lays out metrics by prefix, finds them, and shows a hundred runs at once', a
   await page.getByRole('searchbox', { name: 'Search charts' }).fill('nothing like it')
   await page.getByRole('button', { name: 'Show all' }).click()
   await plotOf(page, 'loss').waitFor()
-  expect(requests.filter((path) => path === '/charts').length).toBeLessThan(20)
+  expect(requests.filter((path) => path === '/charts').length).toBeLessThan(15)
   await page.context().close()
 })
 

@@ -37,6 +37,13 @@ export function batches(wanted: readonly Wanted[], buckets: number): Batch[] {
   })
 }
 
+/** Fewer are seen as such. */
+const FEWEST = 256
+
+/** How many buckets a series of a chart gets: of many runs fewer, so that they come with one request. */
+export const bucketsFor = (runs: number, wanted: number): number =>
+  Math.max(FEWEST, Math.min(wanted, Math.floor(MAX_BUCKETS / Math.min(MAX_RUNS, Math.max(1, runs)))))
+
 /** As the tracker chooses it: the shortest bucket, a power of two, of which `buckets` cover the range wherever it lies. */
 export const widthFor = (from: number, to: number, buckets: number): number =>
   2 ** Math.max(0, Math.ceil(Math.log2((to - from) / Math.max(1, buckets - 2))))

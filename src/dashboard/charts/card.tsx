@@ -48,7 +48,7 @@ function Chart({
   figure: RefObject<HTMLElement | null>
 }) {
   const { view, range, cursor, feed } = shared
-  const [buckets, setBuckets] = useState(() => bucketsFor(figure.current?.clientWidth ?? 400))
+  const [buckets, setBuckets] = useState(() => pixelsOf(figure.current?.clientWidth ?? 400))
   const { found, state } = useCurves(name, shared, buckets)
   const [isTable, showTable] = useState(false)
   const box = useRef<HTMLDivElement>(null)
@@ -88,7 +88,7 @@ function Chart({
     ]
     const observer = new ResizeObserver(() => {
       own.resize()
-      setBuckets(bucketsFor(own.width))
+      setBuckets(pixelsOf(own.width))
     })
     observer.observe(box.current)
     return () => {
@@ -228,7 +228,7 @@ function Behind({
 }
 
 /** A bucket for each pixel: more are not seen. A multiple of 64, so that one pixel more asks for nothing. */
-const bucketsFor = (width: number): number =>
+const pixelsOf = (width: number): number =>
   Math.min(2_048, Math.max(256, Math.ceil((width * Math.min(devicePixelRatio, 2)) / 64) * 64))
 
 function toggleFullScreen(element: HTMLElement | null): void {

@@ -4,7 +4,7 @@
  */
 import { signal } from '@preact/signals'
 import { Problem } from '../api.ts'
-import { type Batch, batches, type Wanted, widthFor } from './batch.ts'
+import { type Batch, batches, bucketsFor, type Wanted, widthFor } from './batch.ts'
 import { type Axis, type Buckets, merge, type Range } from './buckets.ts'
 import { decode, Origins } from './decode.ts'
 import { askChart, missingRuns } from './request.ts'
@@ -126,7 +126,7 @@ export class Feed {
     // The last one that was looked at stands last.
     this.#entries.delete(name)
     this.#entries.set(name, entry)
-    const watch = { runs, buckets, changed }
+    const watch = { runs, buckets: bucketsFor(runs.length, buckets), changed }
     entry.watch = watch
     this.#planSoon()
     return () => {
