@@ -737,10 +737,8 @@ def _root(folder: str | None) -> str:
 
 def _start_system_metrics(run: Run) -> None:
     try:
-        from . import system  # type: ignore[attr-defined, unused-ignore]
-    except ImportError:
-        return
-    try:
+        from . import system
+
         run._cleanups.append(system.start(run))
     except Exception as error:
         warn_once("system", f"What the machine does is not logged: {error}")
