@@ -33,14 +33,21 @@ export const PYTHON = path.join(VENV, 'bin/python')
 /** Where the ids of MLflow's experiments begin: so large that one is told from any other number. */
 const FIRST_EXPERIMENT = 700_000_001
 
-/** Installs the packages where they are not there yet, into a folder that `npm ci` empties. */
-export async function install(): Promise<void> {
-  const mark = path.join(VENV, 'installed')
-  const wanted = PACKAGES.join(' ')
+export const install = () => installInto(VENV, PACKAGES)
+
+/**
+ * Installs packages where they are not there yet, into a folder that `npm ci` empties.
+ *
+ * @param bare further ones, without what they need
+ */
+export async function installInto(venv: string, packages: string[], bare: string[] = []): Promise<void> {
+  const mark = path.join(venv, 'installed')
+  const wanted = [...packages, ...bare].join(' ')
   if ((await readFile(mark, 'utf8').catch(() => '')) === wanted) return
-  await rm(VENV, { recursive: true, force: true })
-  await run('python3', ['-m', 'venv', VENV])
-  await run(path.join(VENV, 'bin/pip'), ['install', '--quiet', ...PACKAGES])
+  await rm(venv, { recursive: true, force: true })
+  await run('python3', ['-m', 'venv', venv])
+  await run(path.join(venv, 'bin/pip'), ['install', '--quiet', ...packages])
+  if (bare.length > 0) await run(path.join(venv, 'bin/pip'), ['install', '--quiet', '--no-deps', ...bare])
   await writeFile(mark, wanted)
 }
 
