@@ -222,7 +222,7 @@ def _read(status: int, headers: http.client.HTTPMessage, content: bytes) -> Any:
     is_json = False
     if content and "json" in (headers.get("Content-Type") or ""):
         try:
-            parsed = json.loads(content)
+            parsed = json.loads(content, parse_int=_integer)
             is_json = True
         except ValueError:
             pass
@@ -238,3 +238,8 @@ def _read(status: int, headers: http.client.HTTPMessage, content: bytes) -> Any:
     asked = headers.get("Retry-After") or ""
     retry_after = min(float(asked), 3600.0) if re.fullmatch(r"\d+(\.\d+)?", asked) else None
     raise errors.ApiError(status, detail or http.client.responses.get(status, ""), found, retry_after)
+
+
+def _integer(text: str) -> float:
+    """An integer, as JSON writes it; ``-0`` is a value that a metric can have, and none of Python's integers."""
+    return -0.0 if text == "-0" else int(text)

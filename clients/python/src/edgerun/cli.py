@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from .api import Api
+from .commands import export, load, ls, show, tail
+from .errors import EdgerunError
 from .spool import default_root
 from .sync import Outcome, sync
 
@@ -37,6 +40,8 @@ def parser() -> argparse.ArgumentParser:
         help="seconds to wait for a tracker that is away (default: 60)",
     )
     syncing.set_defaults(run=run_sync)
+    for command in (ls, show, tail, export, load):
+        command.add(commands)
     return parsing
 
 
@@ -68,9 +73,16 @@ def main(arguments: list[str] | None = None) -> int:
         code: int = options.run(options)
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        # Whoever read what is printed has seen enough, as `head` does.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except ValueError as error:
         print(f"edgerun: {error}", file=sys.stderr)
         return 2
+    except (EdgerunError, OSError) as error:
+        print(f"edgerun: {error}", file=sys.stderr)
+        return 1
     return code
 
 

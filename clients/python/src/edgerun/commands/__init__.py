@@ -1,0 +1,1 @@
+"""What the command ``edgerun`` does. Each module adds one subcommand."""

@@ -1,0 +1,1 @@
+"""Reads what other tools have logged, and stores it as runs of the tracker."""
