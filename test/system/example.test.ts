@@ -90,3 +90,22 @@ it('says in a sentence that there is no tracker', async () => {
   expect(code).toBe(1)
   expect(error.trim().split('\n')).toHaveLength(1)
 })
+
+it('the typed client logs a sweep and reads its best runs back', async () => {
+  const { code, output } = await startJob(process.execPath, 'examples/client.ts').ended
+  const lines = output.trimEnd().split('\n')
+  expect([code, lines]).toEqual([
+    0,
+    [
+      expect.stringMatching(/^lr 0\.1: loss 0\.0100\d+ at lr 0\.1$/),
+      expect.stringMatching(/^lr 0\.3: loss 0\.0300\d+ at lr 0\.3$/),
+      ...Array(2).fill(expect.stringMatching(/^http:\S+\/r\/[0-9a-f-]{36} in 1\d buckets$/)),
+    ],
+  ])
+  const page = /http:\S+\/r\/([0-9a-f-]{36})/.exec(output)
+  expect(await (await fetch(`${tracker.url}/runs/${page?.[1]}`)).json()).toMatchObject({
+    name: expect.stringMatching(/^lr 0\.[13]$/),
+    status: 'completed',
+    metrics: [{ name: 'loss', count: 100 }],
+  })
+})
