@@ -174,6 +174,23 @@ class RunTest(unittest.TestCase):
         lost = self.only_run()["tags"]["edgerun.lost.0"]
         self.assertEqual(len(self.steps()) + lost, 1_000)
 
+    def test_ends_as_it_should_though_the_disk_has_become_full(self) -> None:
+        err = self.run_script(
+            """
+            import resource
+            run = edgerun.init("digits", system_metrics=False)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
+            for step in range(2_000):
+                run.log({"loss": step}, step)
+            run.params["late"] = True
+            """
+        )
+        found = self.only_run()
+        self.assertEqual((found["status"], found["params"]), ("completed", {"late": True}))
+        self.assertEqual(len(self.steps()) + found["tags"]["edgerun.lost.0"], 2_000)
+        self.assertIn("Points are lost", err)
+        self.assertEqual(self.left(), [])
+
     def test_does_not_mind_a_clock_that_jumps(self) -> None:
         now = time.time_ns()
         day = 86_400 * 10**9

@@ -78,7 +78,7 @@ class Delivery:
         if chunk.points:
             self._send_points([(name, columns) for name, columns in chunk.series.items()])
         if chunk.action is not None:
-            self._act(chunk.action)
+            self.act(chunk.action)
 
     def close(self) -> None:
         """Closes the connection of this thread."""
@@ -199,7 +199,8 @@ class Delivery:
 
     # What is done once
 
-    def _act(self, action: Mapping[str, Any]) -> None:
+    def act(self, action: Mapping[str, Any]) -> None:
+        """Does what is done once."""
         kind = action["kind"]
         try:
             if kind == "create":

@@ -25,7 +25,6 @@ from .sender import Courier, Sender, adopted, interval_for, neighbour
 from .spool import (
     MAX_BYTES,
     Attempts,
-    Pending,
     Segment,
     Stream,
     StreamReader,
@@ -127,7 +126,6 @@ class Run:
         self._dropped = 0
         #: Bytes of artifacts that were copied into the spool, be they sent or not.
         self._copied = 0
-        self._pending = Pending()
         self._opening = threading.RLock()
         self._writer: StreamWriter | None = None
         self._courier: Courier | None = None
@@ -331,6 +329,8 @@ class Run:
 
     def _lose(self, metrics: Any, why: str) -> None:
         self._dropped += len(metrics) if isinstance(metrics, Mapping) else 1
+        if self._writer is not None:
+            self._writer.is_short_of_room = True
         level = 40  # logging.ERROR
         warn_once(f"lost: {why}", f"Points are lost: {why}", level=level)
         if self._dropped & (self._dropped - 1) == 0:
@@ -355,13 +355,7 @@ class Run:
         if self.mode == "disabled":
             return
         try:
-            writer = self._open()
-            try:
-                self._pending.flush(writer)
-                writer.append_json(content)
-            except OSError as error:
-                self._pending.add(content)
-                warn_once("spool full", f"The spool cannot be written: {error}", level=40)
+            self._open().append_json(content)
         except Exception as error:
             warn_once(f"once: {error}", f"It is not logged: {error}")
 
@@ -472,7 +466,6 @@ class Run:
                 courier.let_go()
         self._courier = None
         self._cleanups = []
-        self._pending = Pending()
         for writer in (self._writer, self._files[0] if self._files else None):
             if writer is not None:
                 writer.abandon()

@@ -69,6 +69,7 @@ class Sender:
         #: What the tracker has asked for, which nothing hurries.
         self._not_before = clock()
         self._is_behind = False
+        self._has_sent_all = False
         #: Whether all was sent that there will ever be. No `Event`: whoever waits may be a signal handler that has
         #: interrupted whoever waits.
         self.done = False
@@ -84,6 +85,10 @@ class Sender:
         self._keep_house()
         if self.delivery is None:
             if self.writer is not None and self.writer.closed:
+                if self.writer.pending:
+                    warn_once(
+                        "spool full", "The spool lacks the end of the run, for which the disk has no room"
+                    )
                 self.reader.sync()
                 self.reader.close()
                 self.writer.lock.release()
@@ -130,8 +135,13 @@ class Sender:
         if chunk.end != before:
             self.reader.advance(chunk.end)
             self._mark()
+        self._has_sent_all = chunk.empty
         if not chunk.empty:
             return chunk.points >= most // 2 or chunk.action is not None or self.hurry
+        if self.writer is not None and self.writer.pending:
+            delivery.act(self.writer.pending[0])
+            self.writer.pending.popleft()
+            return True
         if self.reader.finished():
             self._finish()
         return False
@@ -174,7 +184,8 @@ class Sender:
         """Begins another segment where it is time, and has the disk take what waits for long."""
         if self.writer is not None:
             try:
-                if self.writer.rotate():
+                # What was sent is given back at once where there is no room.
+                if self.writer.rotate(force=self.writer.is_short_of_room and self._has_sent_all):
                     self._mark()
             except OSError as error:
                 warn_once("rotate", f"The spool cannot go on in another file: {error}")

@@ -66,6 +66,9 @@ SEGMENT_SCHEMAS = 4_096
 #: How much of it may be unsent before the sender is woken ahead of its time.
 NUDGE_BYTES = 256 * 1024
 
+#: How much that is done once may wait in memory where the disk takes nothing.
+_MAX_PENDING = 1_000
+
 #: What a spool may take on disk, for each process that logs.
 MAX_BYTES = 2 * 1024 * 1024 * 1024
 
@@ -172,6 +175,7 @@ class Segment:
         "__weakref__",
         "_close",
         "fd",
+        "head",
         "index",
         "mark",
         "path",
@@ -197,7 +201,16 @@ class Segment:
         #: Numbers of schemas that may not be written yet.
         self.pending: dict[tuple[str, ...], int] = {}
         self.numbers = itertools.count()
-        self.write(head)
+        #: What it begins with, until that could be written: a disk that is full takes a file, but nothing in it.
+        self.head: bytes | None = head
+        self.begin()
+
+    def begin(self) -> None:
+        """Writes what the segment begins with, if that has not been done."""
+        if self.head is not None:
+            with suppress(OSError, SpoolError):
+                self.write(self.head)
+                self.head = None
 
     def write(self, data: bytes) -> None:
         """Appends, with one system call: what is written at once is in one piece, whoever else writes."""
@@ -237,6 +250,14 @@ class StreamWriter:
         self._segment_bytes = min(segment_bytes, max(max_bytes // 4, 4_096))
         self.lock = self._take_lock()
         self._segment: Segment | None = self._create(0)
+        if self._segment.head is not None:
+            self.lock.release(remove=True)
+            os.unlink(self._segment.path)
+            raise SpoolError("the disk is full")
+        #: Whether something could not be written since the last segment began.
+        self.is_short_of_room = False
+        #: What is done once and could not be written: the sender takes it from here.
+        self.pending: deque[Any] = deque()
         #: What is not written to any more, but by threads that have looked it up before: number, segment, and since when.
         self._retired: list[tuple[int, "weakref.ref[Segment]", float]] = []
         #: For what changes the segment in use; a signal may come in the middle of it. `append` does not take it.
@@ -271,15 +292,24 @@ class StreamWriter:
             raise SpoolError("the disk is full")
 
     def append_json(self, content: Any) -> None:
-        """Appends something that is done once.
+        """Appends something that is done once. Where there is no room for it, it waits in memory to be sent.
 
         Raises:
-            OSError, SpoolError: It could not be written.
+            SpoolError: The stream is closed, or too much is waiting already.
         """
         segment = self._segment
         if segment is None:
             raise SpoolError("the run has been finished")
-        segment.write(json_frame(content))
+        try:
+            # What came before has to be done before.
+            if not self.pending:
+                segment.write(json_frame(content))
+                return
+        except (OSError, SpoolError):
+            self.is_short_of_room = True
+        if len(self.pending) >= _MAX_PENDING:
+            raise SpoolError("the disk is full")
+        self.pending.append(content)
 
     def _append_new(self, segment: Segment, metrics: Mapping[str, Any], step: int, milliseconds: int) -> None:
         """Appends the first points of a schema, and the schema before them, in one piece.
@@ -319,8 +349,10 @@ class StreamWriter:
             segment = self._segment
             if segment is None:
                 return False
+            segment.begin()
             if not force and segment.size < self._segment_bytes and len(segment.schemas) < SEGMENT_SCHEMAS:
                 return False
+            self.is_short_of_room = False
             following = self._create(self.index + 1)
             following.mark = segment.mark
             self._retire(segment)
@@ -772,11 +804,13 @@ class StreamReader:
         return next((other for other in self.stream.indexes() if other > index), None)
 
     def _save(self) -> None:
-        if self._ack_fd < 0:
-            flags = os.O_RDWR | os.O_CREAT | _FLAGS
-            self._ack_fd = os.open(self.stream.ack_path, flags, 0o600)
-        os.lseek(self._ack_fd, 0, os.SEEK_SET)
-        os.write(self._ack_fd, frame(_ACK.pack(*self.position)))
+        # Where the disk takes nothing the place is not written down: then more than needed is sent another time.
+        with suppress(OSError):
+            if self._ack_fd < 0:
+                flags = os.O_RDWR | os.O_CREAT | _FLAGS
+                self._ack_fd = os.open(self.stream.ack_path, flags, 0o600)
+            os.lseek(self._ack_fd, 0, os.SEEK_SET)
+            os.write(self._ack_fd, frame(_ACK.pack(*self.position)))
 
 
 class Attempts:
@@ -819,21 +853,3 @@ def tidy_folder(folder: str) -> None:
                 for name in counts:
                     os.unlink(os.path.join(folder, name))
                 os.rmdir(folder)
-
-
-class Pending:
-    """Things that are done once and could not be written to the spool; a few are kept in memory until they can."""
-
-    def __init__(self) -> None:
-        self._waiting: deque[Any] = deque(maxlen=1_000)
-
-    def add(self, content: Any) -> None:
-        self._waiting.append(content)
-
-    def flush(self, writer: StreamWriter) -> None:
-        while self._waiting:
-            writer.append_json(self._waiting[0])
-            self._waiting.popleft()
-
-    def __len__(self) -> int:
-        return len(self._waiting)
