@@ -233,6 +233,35 @@ class RunTest(unittest.TestCase):
         )
         self.assertEqual([files for _, _, files in os.walk(self.spool) if files], [["a b.txt", "c.txt"]])
 
+    def test_takes_what_others_call_seeds_and_names(self) -> None:
+        with self.init(seed=2**63, name="n" * 300) as run:
+            run.tags["gone"] = 1
+            run.tags["gone"] = None
+            self.assertEqual(dict(run.tags), {})
+        found = self.only_run()
+        self.assertEqual(
+            (found["params"], found["name"], found["tags"]), ({"seed": str(2**63)}, "n" * 250, {})
+        )
+
+    def test_leaves_to_others_what_was_logged_with_another_key(self) -> None:
+        script = """
+            run = edgerun.init("digits", key=sys.argv[1], system_metrics=False)
+            run.log({"loss": 1.0}, 1)
+            os.kill(os.getpid(), signal.SIGKILL)
+        """
+        child = self.start(script, "er_theirs")
+        child.wait(30)
+        with self.init(key="er_ours"):
+            pass
+        self.assertEqual(len(self.left()), 1)
+        with self.init(key="er_theirs"):
+            pass
+        self.assertEqual((self.left(), self.steps()), ([], [1]))
+        for folder, _, files in os.walk(self.spool):
+            for name in files:
+                with open(os.path.join(folder, name), "rb") as file:
+                    self.assertNotIn(b"er_ours", file.read())
+
     def test_logs_nothing_when_disabled(self) -> None:
         with self.init(mode="disabled", params={"a": 1}) as run:
             run.log({"loss": 1.0})
@@ -242,7 +271,13 @@ class RunTest(unittest.TestCase):
         self.assertEqual((self.tracker.requests, os.listdir(self.spool)), ([], []))
 
     def test_refuses_arguments_that_make_no_sense(self) -> None:
-        for bad in ({"mode": "on"}, {"uri": "tracker"}, {"rank": -1}, {"attempt": -1}):
+        for bad in (
+            {"mode": "on"},
+            {"uri": "tracker"},
+            {"rank": -1},
+            {"attempt": -1},
+            {"heartbeat_timeout": 1},
+        ):
             with self.assertRaises(ValueError):
                 self.init(**bad)
         with self.assertRaises(ValueError):
@@ -435,6 +470,23 @@ class RunTest(unittest.TestCase):
             """
         )
         self.assertEqual(self.steps(), list(range(8_000)))
+
+    def test_opens_nothing_in_a_child_that_does_not_log_and_is_ended(self) -> None:
+        self.run_script(
+            """
+            import multiprocessing
+            run = edgerun.init("digits", system_metrics=False)
+            child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+            child.start()
+            time.sleep(0.3)
+            child.terminate()
+            child.join(10)
+            run.params["exit"] = child.exitcode
+            """,
+            flags=["-W", "ignore::DeprecationWarning"],
+        )
+        run = self.only_run()
+        self.assertEqual((run["params"], run["tags"], run["status"]), ({"exit": -15}, {}, "completed"))
 
     def test_can_be_sent_to_another_process(self) -> None:
         run = self.init(run_id="mine")

@@ -160,6 +160,17 @@ class SenderTest(unittest.TestCase):
         self.go_on(sender, 3)
         self.assertEqual(len(self.tracker.requests), before + 1)
 
+    def test_sends_before_its_time_when_a_lot_is_waiting(self) -> None:
+        writer, sender = self.begin()
+        self.go_on(sender, 3)
+        sender.step()
+        writer.append({"loss": 1.0}, 1, 1)
+        self.assertGreater(sender.step(), 0)
+        self.assertEqual(self.tracker.points[RUN], set())
+        sender.nudge()
+        sender.step()
+        self.assertEqual(self.steps_stored(), [1])
+
     def test_sends_no_more_than_the_tracker_takes_at_once(self) -> None:
         writer, sender = self.begin()
 

@@ -7,7 +7,7 @@ import time
 import urllib.parse
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, BinaryIO, Callable
+from typing import Any, BinaryIO, Callable, NoReturn
 
 from .api import Api
 from .errors import ApiError, EdgerunError, Unreachable
@@ -18,8 +18,12 @@ from .values import batches, wire_steps, wire_values
 #: How long a rank waits for rank 0 to create the run before it does so itself, in seconds.
 GRACE = 10.0
 
-#: Of one artifact in one request. Cloudflare takes 100 MB.
-PART_BYTES = 64 * 1024 * 1024
+#: A larger artifact is sent in parts, of so many bytes. Cloudflare takes 100 MB a request.
+WHOLE_BYTES = 64 * 1024 * 1024
+PART_BYTES = 16 * 1024 * 1024
+
+#: How long a part is sent again for before the whole file is, in seconds.
+PART_PATIENCE = 60.0
 
 #: Statuses that tell that a part of a request is not taken, so that the rest of it may be.
 _REFUSED = (400, 413, 422)
@@ -197,6 +201,15 @@ class Delivery:
             raise NotCreatedYet("rank 0 has not created the run yet")
         self._create({})
 
+    def _wait_for_run(self, error: ApiError) -> NoReturn:
+        """Artifacts have a stream of their own, beside that which creates the run."""
+        now = self._clock()
+        if self._missing_since is None:
+            self._missing_since = now
+        if now - self._missing_since < 2 * GRACE:
+            raise NotCreatedYet("the run has not been created yet") from error
+        raise error
+
     # What is done once
 
     def act(self, action: Mapping[str, Any]) -> None:
@@ -215,6 +228,9 @@ class Delivery:
                 warn_once(f"kind {kind}", f"The spool has {kind!r} in it, which a newer edgerun has written")
         except Refused as error:
             warn_once(f"refused {kind}: {error}", str(error))
+        if kind == "artifact" and action.get("copied"):
+            with suppress(OSError):
+                os.unlink(os.path.join(self._folder, action["path"]))
 
     def _create(self, action: Mapping[str, Any]) -> None:
         """Creates experiment and run, or finds that they are there."""
@@ -333,22 +349,19 @@ class Delivery:
             try:
                 self._put(file, os.fstat(file.fileno()).st_size, action["name"])
             except ApiError as error:
-                if error.status == 404 and not self.run_exists and self._is_live:
-                    raise
+                if error.status == 404 and not self.run_exists:
+                    self._wait_for_run(error)
                 if error.status in (401, 429) or error.passing:
                     raise
                 raise Refused(
                     f"The tracker does not take the artifact {action['name']!r}: {error}"
                 ) from error
-        if action.get("copied"):
-            with suppress(OSError):
-                os.unlink(path)
 
     def _put(self, file: BinaryIO, size: int, name: str) -> None:
         folder = self._where_artifacts_are()
         quoted = urllib.parse.quote(name)
         target = f"/api/2.0/mlflow-artifacts/artifacts/{folder}/{quoted}"
-        if size <= PART_BYTES:
+        if size <= WHOLE_BYTES:
             self._api.request("PUT", target, file, headers={"Content-Length": str(size)})
             return
         door = "/api/2.0/mlflow-artifacts/mpu"
@@ -361,7 +374,9 @@ class Delivery:
             query = {"upload_id": upload["upload_id"], "part_number": number}
             piece = file.read(PART_BYTES)
             # With our key, the address needs no signature.
-            _, headers, _ = self._api.request("PUT", f"{door}/part/{folder}/{quoted}", piece, query=query)
+            _, headers, _ = self._api.request(
+                "PUT", f"{door}/part/{folder}/{quoted}", piece, query=query, patience=PART_PATIENCE
+            )
             parts.append({"part_number": number, "etag": headers.get("ETag") or "", "url": ""})
         done = {"path": own, "upload_id": upload["upload_id"], "parts": parts}
         self._api.request("POST", f"{door}/complete/{parent}", done)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import getpass
+import hashlib
 import itertools
+import logging
 import os
 import shutil
 import socket
@@ -12,6 +14,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Callable
 
@@ -32,9 +35,12 @@ from .spool import (
     default_root,
     run_folders,
     streams_of,
+    tidy_folder,
     usable_root,
 )
 from .values import (
+    MAX_SAFE,
+    NAME_LENGTH,
     PARAM_LENGTH,
     TAG_LENGTH,
     Scalar,
@@ -42,6 +48,7 @@ from .values import (
     is_step,
     name_fault,
     named,
+    storable,
 )
 
 MODES = ("online", "offline", "disabled")
@@ -58,7 +65,7 @@ COPIED_BYTES = 64 * 1024 * 1024
 _NOT_NUMBERS = (struct.error, TypeError, ValueError, OverflowError)
 
 
-class Named(MutableMapping):  # type: ignore[type-arg]
+class Named(MutableMapping[str, Any]):
     """Params or tags of a run, as this process has set them. What is set goes to the tracker."""
 
     def __init__(self, set_values: Callable[[dict[str, Any]], dict[str, Scalar]], removable: bool) -> None:
@@ -88,8 +95,12 @@ class Named(MutableMapping):  # type: ignore[type-arg]
         return repr(self._values)
 
     def update(self, *args: Any, **values: Any) -> None:
-        """Sets many at once. Mappings within mappings become names with dots."""
-        self._values.update(self._set_values(dict(*args, **values)))
+        """Sets many at once. Mappings within mappings become names with dots; a tag that is set to None goes."""
+        given = dict(*args, **values)
+        kept = self._set_values(given)
+        for name in given.keys() - kept.keys():
+            self._values.pop(name, None)
+        self._values.update(kept)
 
 
 class Run:
@@ -260,22 +271,21 @@ class Run:
         creation, self._creation = self._creation, None
         if creation is not None:
             writer.append_json(creation)
+        api = self._api()
         sender = Sender(
             StreamReader(_stream_of(writer), writer),
-            self._delivery(head, folder),
+            None if api is None else Delivery(api, head, folder, is_live=True),
             writer=writer,
             interval=interval_for(self.world_size),
             heartbeat=head.get("heartbeat_timeout"),
         )
-        self._courier = Courier(sender, _Rounds(self, writer.name))
+        self._courier = Courier(sender, _Rounds(self, writer.name, api))
         self._courier.start()
         hooks.on_process_end()
         return writer
 
-    def _delivery(self, head: Mapping[str, Any], folder: str) -> Delivery | None:
-        if self.mode != "online":
-            return None
-        return Delivery(Api(self._config["uri"], self._key), head, folder, is_live=True)
+    def _api(self) -> Api | None:
+        return Api(self._config["uri"], self._key) if self.mode == "online" else None
 
     def _show_life(self, value: float) -> None:
         """Shows, where there are several ranks, that this one lives, or has ended by itself."""
@@ -331,8 +341,7 @@ class Run:
         self._dropped += len(metrics) if isinstance(metrics, Mapping) else 1
         if self._writer is not None:
             self._writer.is_short_of_room = True
-        level = 40  # logging.ERROR
-        warn_once(f"lost: {why}", f"Points are lost: {why}", level=level)
+        warn_once(f"lost: {why}", f"Points are lost: {why}", level=logging.ERROR)
         if self._dropped & (self._dropped - 1) == 0:
             logger.error("%s points are lost by now: %s", self._dropped, why)
 
@@ -364,12 +373,10 @@ class Run:
         writer, courier = self._open_files()
         content: dict[str, Any] = {"kind": "artifact", "name": name, "path": path}
         if size <= COPIED_BYTES and self._copied + size <= self._config["max_bytes"]:
-            files = os.path.join(writer.folder, "files")
-            os.makedirs(files, mode=0o700, exist_ok=True)
-            self._copied += size
             copy = os.path.join("files", uuid.uuid4().hex)
-            shutil.copyfile(path, os.path.join(writer.folder, copy))
-            content = {"kind": "artifact", "name": name, "path": copy, "copied": True}
+            if _copy(path, os.path.join(writer.folder, copy)):
+                self._copied += size
+                content = {"kind": "artifact", "name": name, "path": copy, "copied": True}
         writer.append_json(content)
         courier.wake()
 
@@ -380,7 +387,8 @@ class Run:
             if self._files is None:
                 head = dict(own.head, role="files")
                 writer = StreamWriter(own.folder, head)
-                delivery = self._delivery(head, own.folder)
+                api = self._api()
+                delivery = None if api is None else Delivery(api, head, own.folder, is_live=True)
                 sender = Sender(StreamReader(_stream_of(writer), writer), delivery, writer=writer)
                 courier = Courier(sender, name="edgerun-artifacts")
                 self._files = writer, courier
@@ -392,7 +400,10 @@ class Run:
         if self._is_finishing:
             self.finish("failed", patience=patience)
             return
-        if self.rank == 0 and not self._is_child:
+        if self._is_child:
+            # How a child ends is its parent's business: data loaders are ended by signals.
+            pass
+        elif self.rank == 0:
             self.tags["edgerun.failure"] = why
         else:
             self._tell_of_rank(self.rank, f"attempt {self.attempt} failed: {why}")
@@ -407,7 +418,7 @@ class Run:
 
     def _finish(self, status: str, patience: float | None, why: str | None) -> None:
         if patience is None:
-            patience = float(os.environ.get("EDGERUN_FINISH_TIMEOUT") or PATIENCE)
+            patience = _patience()
         deadline = time.monotonic() + patience
         if self._is_finishing:
             # A signal may have come while this thread is at it, or another one is.
@@ -485,6 +496,27 @@ class _Writer(StreamWriter):
         super()._append_new(segment, metrics, step, milliseconds)
 
 
+def _patience() -> float:
+    try:
+        return float(os.environ.get("EDGERUN_FINISH_TIMEOUT") or PATIENCE)
+    except ValueError:
+        warn_once("patience", "EDGERUN_FINISH_TIMEOUT is no number of seconds")
+        return PATIENCE
+
+
+def _copy(path: str, copy: str) -> bool:
+    """Copies a file; gives whether there was room for it."""
+    os.makedirs(os.path.dirname(copy), mode=0o700, exist_ok=True)
+    try:
+        shutil.copyfile(path, copy)
+    except OSError as error:
+        logger.debug("%s cannot be copied into the spool: %s", path, error)
+        with suppress(OSError):
+            os.unlink(copy)
+        return False
+    return True
+
+
 def _number(value: Any) -> float:
     if isinstance(value, (str, bytes)):
         raise TypeError
@@ -502,34 +534,38 @@ class _Rounds:
     other did, such as children of its own.
     """
 
-    def __init__(self, run: Run, own: str) -> None:
+    def __init__(self, run: Run, own: str, api: Api | None) -> None:
         self._run = run
         self._own = own
         self._root: str = run._config["root"]
         self._folder = os.path.join(self._root, run.id)
         self._is_first = True
         self._next_sign = 0.0
-        self._api = Api(run._config["uri"], run._key)
+        self._api = api
         self._watch: watch.Watch | None = None
-        if run.rank == 0 and run.world_size > 1 and not run._is_child:
-            self._watch = watch.Watch(self._api, run.id, run._tell_of_rank)
+        if api is not None and run.rank == 0 and run.world_size > 1 and not run._is_child:
+            self._watch = watch.Watch(api, run.id, run._tell_of_rank)
 
     def __call__(self) -> list[Sender]:
         if time.monotonic() >= self._next_sign and not self._run._is_finishing:
             self._next_sign = time.monotonic() + watch.EVERY
             self._run._show_life(1.0)
-        if self._run.mode != "online":
+        if self._api is None:
             return []
         if self._watch is not None and not self._run._is_finishing:
             self._watch.look()
-        found = (adopted(stream, self._api, self._is_ours) for stream in self._streams())
+        api = self._api
+        found = (adopted(stream, api, self._is_ours) for stream in self._streams())
         return [sender for sender in found if sender is not None]
 
     def _streams(self) -> list[Stream]:
         is_first, self._is_first = self._is_first, False
         run = self._run
         if is_first and run.local_rank == 0 and not run._is_child:
-            found = [stream for folder in run_folders(self._root) for stream in streams_of(folder)]
+            folders = run_folders(self._root)
+            for folder in folders:
+                tidy_folder(folder)
+            found = [stream for folder in folders for stream in streams_of(folder)]
         elif is_first or run._is_finishing:
             found = streams_of(self._folder)
         else:
@@ -538,7 +574,9 @@ class _Rounds:
         return [stream for stream in found if stream.name != self._own]
 
     def _is_ours(self, head: Mapping[str, Any]) -> bool:
-        return head.get("uri") == self._run._config["uri"] and head.get("mode") == "online"
+        # Another key may be for another workspace, in which the run would be created a second time.
+        own = self._run._config["head"]
+        return head.get("mode") == "online" and all(head.get(key) == own[key] for key in ("uri", "key"))
 
 
 def _attach(config: Mapping[str, Any], key: str | None) -> Run:
@@ -593,7 +631,7 @@ def init(
         system_metrics: Whether the first process of a machine logs what the machine does.
         spool: The folder for what is not sent yet; ``EDGERUN_SPOOL`` where left out, or one in the user's home.
         heartbeat_timeout: After how many seconds without a sign of life the tracker takes the run for failed; None for
-            never.
+            never; 15 to 604,800.
 
     Raises:
         ValueError: An argument makes no sense.
@@ -610,6 +648,8 @@ def init(
     root = _root(spool) if mode != "disabled" else ""
     if attempt is None:
         attempt = _attempt(os.path.join(root, found_id), ranks, is_lasting) if root else 0
+    if heartbeat_timeout is not None and not 15 <= heartbeat_timeout <= 604_800:
+        raise ValueError("A heartbeat_timeout is 15 seconds to a week, or None")
     if attempt < 0:
         raise ValueError(f"Attempts are counted from 0; {attempt} is none")
     config = {
@@ -627,6 +667,7 @@ def init(
             "attempt": attempt,
             "heartbeat_timeout": heartbeat_timeout,
             "uri": address,
+            "key": _fingerprint(key),
             "mode": mode,
             "started": time.time_ns() // 1_000_000,
         },
@@ -643,6 +684,12 @@ def init(
     return run
 
 
+def _fingerprint(key: str | None) -> str:
+    """What tells keys apart, and tells nothing of them."""
+    used = key if key is not None else os.environ.get("EDGERUN_KEY") or ""
+    return hashlib.sha256(f"edgerun spool {used}".encode()).hexdigest()[:12] if used else ""
+
+
 def _create(
     run: Run, name: str | None, seed: int | None, params: Mapping[str, Any], tags: Mapping[str, Any]
 ) -> None:
@@ -654,13 +701,23 @@ def _create(
             warn_once(f"{key} {fault}", f"{fault[:80]!r} cannot be a name among {key}")
     run.params._values.update(kept["params"])
     run.tags._values.update(kept["tags"])
+    if seed is not None and abs(seed) > MAX_SAFE:
+        # The tracker's seeds are numbers of JSON; those of PyTorch may have 64 bits.
+        kept["params"].setdefault("seed", str(seed))
+        seed = None
     if run.rank == 0:
         started = run._config["head"]["started"]
-        run._creation = {"kind": "create", "name": name, "seed": seed, "started_at": started, **kept}
+        run._creation = {
+            "kind": "create",
+            "name": None if name is None else storable(str(name), NAME_LENGTH) or None,
+            "seed": None if seed is None else int(seed),
+            "started_at": started,
+            **kept,
+        }
     try:
         run._open()
     except Exception as error:
-        warn_once("spool", f"Nothing is logged: the spool cannot be written: {error}", level=40)
+        warn_once("spool", f"Nothing is logged: the spool cannot be written: {error}", level=logging.ERROR)
         run.mode = "disabled"
         run._append = run._append_nothing
 
@@ -670,7 +727,7 @@ def _experiment(experiment: str, owner: str | None) -> dict[str, str]:
     known = as_uuid(experiment)
     if known is not None:
         return {"id": known}
-    if owner is None:
+    if not owner:
         try:
             owner = getpass.getuser()
         except (KeyError, OSError, ImportError):

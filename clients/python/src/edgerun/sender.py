@@ -174,6 +174,10 @@ class Sender:
         self._mark()
         return pause
 
+    def nudge(self) -> None:
+        """A lot is waiting: it is sent before its time, unless sending fails."""
+        self._is_behind = True
+
     def make_haste(self) -> None:
         """From now on sends at once whatever there is, and tries again sooner what has failed."""
         self.hurry = True
@@ -308,6 +312,8 @@ class Courier(threading.Thread):
         left = self._due.get(id(sender), 0.0) - time.monotonic()
         if left > 0 and not at_once:
             return left
+        if at_once:
+            sender.nudge()
         try:
             pause = sender.step()
         except Exception as error:

@@ -122,6 +122,8 @@ def usable_root(root: str) -> tuple[str, str | None]:
         fault = str(error)
     own = os.path.join(tempfile.gettempdir(), f"edgerun-spool-{os.getuid() if hasattr(os, 'getuid') else ''}")
     os.makedirs(own, mode=0o700, exist_ok=True)
+    if hasattr(os, "getuid") and os.stat(own).st_uid != os.getuid():
+        raise OSError(f"{own} belongs to somebody else, and {root} {fault}")
     return own, fault
 
 

@@ -39,7 +39,9 @@ def sync(
         streams = streams_of(folder)
         heads = {stream: stream.head() or {} for stream in streams}
         # Earlier attempts first, and of each the rank that creates the run: so the last word is the one that counts.
-        streams.sort(key=lambda stream: (stream.attempt, stream.rank, heads[stream].get("started", 0)))
+        streams.sort(
+            key=lambda stream: (stream.attempt, stream.rank, heads[stream].get("role") != "rank", stream.name)
+        )
         for stream in streams:
             sender = adopted(stream, api, lambda head: True)
             if sender is None:

@@ -17,7 +17,8 @@ TAG_LENGTH = 8_000
 #: How many params or tags a request may set.
 MAX_NAMED = 1_000
 
-_MAX_SAFE = 2**53 - 1
+#: Beyond it JSON's numbers lose digits on their way through a double.
+MAX_SAFE = 2**53 - 1
 _MIN_STEP, _MAX_STEP = -(2**63), 2**63 - 1
 
 #: The first and the last moment that the tracker knows, in epoch milliseconds: of the years 1 and 9999.
@@ -63,18 +64,18 @@ def wire_value(value: float) -> float | str:
 
 def wire_steps(steps: list[int]) -> list[int | str]:
     """Steps as JSON has them: beyond 2^53 they would lose digits."""
-    if -_MAX_SAFE <= min(steps) and max(steps) <= _MAX_SAFE:
+    if -MAX_SAFE <= min(steps) and max(steps) <= MAX_SAFE:
         return steps  # type: ignore[return-value]
-    return [step if -_MAX_SAFE <= step <= _MAX_SAFE else str(step) for step in steps]
+    return [step if -MAX_SAFE <= step <= MAX_SAFE else str(step) for step in steps]
 
 
 def scalar(value: Any, longest: int) -> Scalar:
     """A value of a param or tag: text, a number or a boolean as they are, anything else as text. Long texts are cut."""
     if isinstance(value, bool):
         return value
-    if isinstance(value, int) and -_MAX_SAFE <= value <= _MAX_SAFE:
+    if isinstance(value, int) and -MAX_SAFE <= value <= MAX_SAFE:
         return int(value)
-    if isinstance(value, float) and math.isfinite(value) and abs(value) <= _MAX_SAFE:
+    if isinstance(value, float) and math.isfinite(value) and abs(value) <= MAX_SAFE:
         return float(value)
     if isinstance(value, (list, tuple)):
         try:
@@ -84,7 +85,12 @@ def scalar(value: Any, longest: int) -> Scalar:
     elif not isinstance(value, str) and hasattr(value, "item") and getattr(value, "size", None) == 1:
         # A number of NumPy.
         return scalar(value.item(), longest)
-    return _UNSTORABLE.sub("\ufffd", str(value))[:longest]
+    return storable(str(value), longest)
+
+
+def storable(text: str, longest: int) -> str:
+    """Text that a database can hold, cut where it is too long."""
+    return _UNSTORABLE.sub("\ufffd", text)[:longest]
 
 
 def flattened(values: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
