@@ -61,7 +61,9 @@ class RunTest(unittest.TestCase):
             EDGERUN_URI=self.server.uri, EDGERUN_SPOOL=self.spool, EDGERUN_FINISH_TIMEOUT="20", **env
         )
         code = "import edgerun, os, sys, time, signal\n" + textwrap.dedent(script)
-        path = os.path.join(self.spool, "script.py")
+        folder = tempfile.mkdtemp(prefix="edgerun-test-")
+        self.addCleanup(shutil.rmtree, folder, True)
+        path = os.path.join(folder, "script.py")
         with open(path, "w") as file:
             file.write(code)
         child = subprocess.Popen(
