@@ -93,6 +93,22 @@ describe("MLflow's stores", () => {
     expect([code, err]).toEqual([1, expect.stringMatching(/artifacts, which lie at s3:\/\/bucket\/x\n$/)])
   })
 
+  it('uploads in pieces what is longer than one', async () => {
+    const content = Buffer.alloc(12_000_001, 'weights')
+    const artifacts = path.join(folder, 'elsewhere')
+    const [experiment = ''] = (await readdir(path.join(folder, 'moved'))).filter((name) =>
+      /^\d{5,}$/.test(name),
+    )
+    const at = path.join(folder, 'moved', experiment)
+    const [run = ''] = (await readdir(at)).filter((name) => /^[0-9a-f]{32}$/.test(name))
+    await writeFile(path.join(artifacts, 'größe.bin'), content)
+    await rename(artifacts, path.join(at, run, 'artifacts'))
+    await edgerun.script('pieces.py', [path.join(folder, 'moved'), 'mlruns'])
+    const target = `/get-artifact?run_id=${run}&path=${encodeURIComponent('größe.bin')}`
+    const answer = await fetch(tracker.url + target)
+    expect(Buffer.from(await answer.arrayBuffer()).equals(content)).toBe(true)
+  })
+
   it('reads meta.yaml as PyYAML does', async () => {
     expect(Number(await edgerun.script('yaml_texts.py', [], { python: PYTHON }))).toBe(12_000)
   })

@@ -63,7 +63,9 @@ def start(run: Run) -> Callable[[], None]:
 
     def stop() -> None:
         stopping.set()
-        thread.join(_PATIENCE if threading.current_thread() is not thread else 0)
+        if threading.current_thread() is not thread:
+            # A sample may be under way; the end of a run does not wait for a driver that hangs.
+            thread.join(2)
 
     return stop
 

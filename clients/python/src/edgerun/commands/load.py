@@ -8,10 +8,6 @@ import os
 import sys
 from typing import Any
 
-from ..imports.logs import import_log
-from ..imports.mlruns import import_mlflow
-from ..imports.target import Target
-from ..imports.tensorboard import find_runs, import_tensorboard
 from .terminal import Progress, add_connection, connect, print_json, printable, run_id
 
 FORMATS = ("log", "tensorboard", "mlflow")
@@ -50,6 +46,12 @@ def add(subparsers: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Imports; 1 when something was left out."""
+    # Not for the other commands: a Python may lack what one of them reads, as SQLite.
+    from ..imports.logs import import_log
+    from ..imports.mlruns import import_mlflow
+    from ..imports.target import Target
+    from ..imports.tensorboard import import_tensorboard
+
     path = options.path
     if not os.path.exists(path):
         raise ValueError(f"There is no {path}")
@@ -59,7 +61,9 @@ def run(options: argparse.Namespace) -> int:
             f"{path} is no log, and no folder of TensorBoard or MLflow: say by --format what it is"
         )
     owner = options.owner or _user()
-    own = os.path.splitext(os.path.basename(os.path.abspath(path)))[0]
+    own = os.path.basename(os.path.abspath(path))
+    if os.path.isfile(path):
+        own = os.path.splitext(own)[0]
     with Progress(f"import {os.path.basename(os.path.abspath(path))}", None) as progress:
         target = Target(connect(options), owner[:50], progress)
         if form == "log":
@@ -84,6 +88,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _format(path: str) -> str | None:
+    from ..imports.tensorboard import find_runs
+
     if os.path.isfile(path):
         with open(path, "rb") as file:
             if file.read(16) == b"SQLite format 3\0":
