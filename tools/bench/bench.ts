@@ -15,6 +15,9 @@ export interface Row {
 /** Whom Edgerun is compared with, and what they are called. */
 export const RIVALS = {
   mlflow: 'MLflow',
+  mlflowAsync: 'MLflow, asynchronous',
+  trackio: 'Trackio',
+  wandb: 'W&B, offline',
   copy: 'COPY',
   keyedCopy: 'COPY, with primary key',
   insert: 'INSERT … unnest',

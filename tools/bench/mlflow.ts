@@ -8,14 +8,9 @@
  * asyncio sets TCP_NODELAY only where the protocol is named. uvloop sets it always, so that nothing waits, whatever
  * the client does.
  */
-import { execFile } from 'node:child_process'
-import { readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { promisify } from 'node:util'
 import type pg from 'pg'
-import { PROJECT } from '../local/options.ts'
 import { freePort } from '../local/ports.ts'
-import { Sentence } from '../local/sentence.ts'
 import { type Bench, expect } from './bench.ts'
 import { answers } from './edgerun.ts'
 import { Http } from './http.ts'
@@ -23,8 +18,9 @@ import { drive, type Shot } from './load.ts'
 import { batches, metricNames, mlflowTail } from './points.ts'
 import { createDatabase } from './postgres.ts'
 import { startServer } from './server.ts'
+import { install, venv } from './venv.ts'
 
-const VENV = path.join(PROJECT, 'node_modules/.cache/edgerun-bench/mlflow')
+const VENV = venv('mlflow')
 /** Has MLflow's client, once its server was started. */
 export const PYTHON = path.join(VENV, 'bin/python')
 const PACKAGES = ['mlflow==3.17.*', 'psycopg[binary]', 'uvloop', 'httptools']
@@ -53,7 +49,7 @@ export class Mlflow {
 
   /** @param postgres the URL of a database whose server it shares */
   static async start(bench: Bench, postgres: string): Promise<Mlflow> {
-    await install()
+    await install('mlflow', PACKAGES)
     const folder = await bench.folder('mlflow')
     const { url: store, pool } = await createDatabase(bench, postgres, 'mlflow')
     const port = await freePort()
@@ -186,24 +182,4 @@ export class Mlflow {
     expect('points in MLflow', rows[0]?.count, shot.calls * pointsPerCall)
     return shot
   }
-}
-
-/** Installs MLflow where it is not there yet, into a folder that `npm ci` empties. */
-async function install(): Promise<void> {
-  const mark = path.join(VENV, 'installed')
-  const wanted = PACKAGES.join(' ')
-  if ((await readFile(mark, 'utf8').catch(() => '')) === wanted) return
-  console.error('Installing MLflow, once: this takes a minute or two.')
-  const run = promisify(execFile)
-  await rm(VENV, { recursive: true, force: true })
-  try {
-    await run('python3', ['-m', 'venv', VENV])
-    await run(path.join(VENV, 'bin/pip'), ['install', '--quiet', ...PACKAGES])
-  } catch (error) {
-    const said = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : String(error)
-    throw new Sentence(
-      `MLflow cannot be installed; it needs Python 3.10 with venv and pip. They said:\n${said}`,
-    )
-  }
-  await writeFile(mark, wanted)
 }

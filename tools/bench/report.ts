@@ -114,6 +114,10 @@ const GOALS: [target: number, result: string, rival: Rival][] = [
   [0.5, "MLflow's runs/search, a page out of 100,000 runs: p95", 'few'],
   [0.95, 'ingest with keys, 1,000 rows a call, 4 writers', 'open'],
   [0.95, 'ingest with keys, 1 point a call, 16 writers', 'open'],
+  [100, '10,000 calls of log with 5 metrics, in Python', 'mlflow'],
+  [1, '10,000 calls of log with 5 metrics, in Python', 'mlflowAsync'],
+  [1, '10,000 calls of log with 5 metrics, in Python', 'trackio'],
+  [1, '10,000 calls of log with 5 metrics, in Python', 'wandb'],
 ]
 
 /** Each goal with the figure that was measured, if it was. */

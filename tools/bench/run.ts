@@ -24,6 +24,7 @@ import { keys } from './rows/keys.ts'
 import { page } from './rows/page.ts'
 import { history, runs } from './rows/reads.ts'
 import { search } from './rows/search.ts'
+import { training } from './rows/training.ts'
 
 const ROWS: Row[] = [
   ingest,
@@ -40,6 +41,7 @@ const ROWS: Row[] = [
   search,
   keys,
   page,
+  training,
 ]
 
 const { values: options } = parseArgs({
