@@ -263,16 +263,24 @@ esac
       git remote add origin https://user:token@example.com/team/digits.git && printf '\\n# one\\n# two\\n' >> train.py`)
     const commit = (await shell(`git -C ${project} rev-parse HEAD`)).stdout.trim()
     const env = { ...edgerun.env, PATH: `${bin}:${process.env.PATH}` }
-    const { code, out, err } = await ended(
-      start(['train.py', 'on', '--api-key', 'hunter2', 'er_secret'], env, 'python3', project),
-    )
+    const secrets = [
+      '--api-key',
+      'hunter 2',
+      'er_secret',
+      'TOKEN=x',
+      '--url=http://me:pass@host/a b',
+      '--token',
+    ]
+    const { code, out, err } = await ended(start(['train.py', 'on', ...secrets], env, 'python3', project))
     expect([code, err]).toEqual([0, ''])
     const run = out.trim()
 
     const { tags } = await edgerun.json<{ tags: Record<string, string> }>('show', run)
     expect(tags).toEqual({
       host: expect.any(String),
-      command: expect.stringMatching(/python\S* .*train\.py on --api-key \*\*\* er_\*\*\*$/),
+      command: expect.stringMatching(
+        /python\S* .*train\.py on --api-key \*{3} er_\*{3} TOKEN=\*{3} '--url=http:\/\/host\/a b' --token$/,
+      ),
       python: 'mine',
       platform: expect.any(String),
       git_commit: commit,

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Callable
 
@@ -35,7 +35,8 @@ _MEBIBYTE = 2**20
 #: For ``git`` and ``nvidia-smi``, which may hang with the disk or the driver, in seconds.
 _PATIENCE = 10.0
 
-_SECRET = re.compile(r"\b(er_)\w+|((?:key|token|secret|password)[\w-]*[= ])\S+", re.IGNORECASE)
+#: Names of options whose values are nobody's business.
+_SECRET = re.compile(r"(^|[-_])(api_?key|key|token|secret|passwd|password|credentials?)$", re.IGNORECASE)
 
 
 def start(run: Run) -> Callable[[], None]:
@@ -177,7 +178,7 @@ def describe() -> dict[str, str]:
     """Tags that say where a run was made, and from what."""
     tags = {
         "host": socket.gethostname(),
-        "command": _SECRET.sub(r"\1\2***", " ".join(shlex.quote(word) for word in _command())),
+        "command": " ".join(_shown(_command())),
         "python": platform.python_version(),
         "platform": platform.platform(),
     }
@@ -200,6 +201,21 @@ def describe() -> dict[str, str]:
 def _command() -> Sequence[str]:
     """The command line, with the options of Python itself where they are known (Python 3.10 and later)."""
     return getattr(sys, "orig_argv", None) or [sys.executable, *sys.argv]
+
+
+def _shown(command: Sequence[str]) -> Iterator[str]:
+    """The words of a command line as a shell takes them, with stars for what looks like a key or a password."""
+    is_secret = False
+    for word in command:
+        name, equals, _ = word.partition("=")
+        if is_secret and not word.startswith("-"):
+            yield "***"
+        elif equals and _SECRET.search(name):
+            yield f"{shlex.quote(name)}=***"
+        else:
+            # Users and passwords in addresses, and our own keys.
+            yield re.sub(r"\ber_\w+", "er_***", re.sub(r"//[^/@\s]*@", "//", shlex.quote(word)))
+        is_secret = not equals and word.startswith("-") and _SECRET.search(word) is not None
 
 
 def _output(command: Sequence[str]) -> str:
