@@ -23,7 +23,7 @@ const Variables = z.object({
   /** Of a body after inflating; of what is larger the database would not take what it becomes. */
   MAX_BODY_BYTES: count(8 * MIB, 8 * MIB, 1024),
   MAX_POINTS_PER_CALL: count(20_000, 20_000),
-  /** Curves of one run: metric names times ranks. */
+  /** Curves of one run: metric names times ranks times attempts. */
   MAX_SERIES_PER_RUN: count(100_000, 10_000_000),
   MAX_RUNS_PER_EXPERIMENT: count(100_000, 10_000_000),
   /** In UTF-16 units. */

@@ -53,7 +53,7 @@ export function correlate({ db, workspace }: Scope, query: CorrelationQuery) {
       cross join lateral (
         select ${value} as value from series
         where series.workspace_id = runs.workspace_id and series.run_id = runs.id and series.name = ${query.metric}
-          and series.rank < 1
+          and series.rank < 1 and series.newest
         limit 1
       ) as held
       where ${sql.join(chosen(workspace, query), sql` and `)} and abs(held.value) < 'Infinity'

@@ -38,10 +38,10 @@ export function listFields({ db, workspace }: Scope, query: FieldQuery) {
  * not be that of bytes: all names are gone through for each page.
  */
 const metricNames = (own: SQL) => sql`names (name) as (
-  (select name::text from series where ${own} and rank = 0 order by series.name limit 1)
+  (select name::text from series where ${own} and rank = 0 and newest order by series.name limit 1)
   union all
   select (
-    select series.name::text from series where ${own} and rank = 0 and series.name > names.name
+    select series.name::text from series where ${own} and rank = 0 and newest and series.name > names.name
     order by series.name limit 1
   )
   from names where names.name is not null

@@ -78,7 +78,7 @@ export function groupRuns({ db, workspace }: Scope, query: GroupQuery) {
       join chosen on chosen.id = series.run_id
       join groups on groups.key = chosen.key
       where series.workspace_id = ${workspace} and series.experiment_id = ${query.experimentIds[0]}::uuid
-        and series.name = any(${sql.param(metrics)}::text[]) and series.rank = 0
+        and series.name = any(${sql.param(metrics)}::text[]) and series.rank = 0 and series.newest
       group by groups.place, asked.place
     )
     select case when key = '' then null else substr(key, 2) end as value, runs,

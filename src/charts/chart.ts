@@ -2,7 +2,7 @@
 import type { Database } from '../db/database.ts'
 import { invalid } from '../errors.ts'
 import { type ChunkRow, readChunk } from '../metrics/chunk.ts'
-import { toStep } from '../metrics/columns.ts'
+import { before, toStep } from '../metrics/columns.ts'
 import { Buckets, readNodes, type Scale } from './buckets.ts'
 import {
   type ChartHead,
@@ -10,9 +10,10 @@ import {
   ChartRepository,
   type ChartSeries,
   type ChunkPart,
+  MAX_JOINED,
 } from './repository.ts'
 
-/** A series and its buckets. */
+/** A series and its buckets; of `newest` one of the attempts, and the buckets of all. */
 export interface Curve {
   series: ChartSeries
   buckets: Buckets
@@ -22,7 +23,7 @@ export interface Chart {
   head: ChartHead
   /** Undefined where there is nothing to show. */
   scale: Scale | undefined
-  /** By run, name and rank. */
+  /** By run, name, rank and attempt. */
   curves: Curve[]
 }
 
@@ -43,14 +44,20 @@ export async function readChart(db: Database, query: ChartQuery): Promise<Chart>
   if (head.series > query.maxSeries) {
     throw invalid([{ path: 'rank', message: `gives ${head.series} series; at most ${query.maxSeries}` }])
   }
+  if (head.attempts > MAX_JOINED) {
+    const message = `puts together ${head.attempts} attempts; at most ${MAX_JOINED}`
+    throw invalid([{ path: 'attempt', message }])
+  }
   const { bits, low, high } = head
   if (bits === null || low === null || high === null) return { head, scale: undefined, curves: [] }
   const scale = { byStep: query.x === 'step', bits, low: toStep(low), high: toStep(high) }
 
   const curves = new Map<string, Curve>()
   const curveOf = (series: ChartSeries): Curve => {
-    const { series_id, origin } = series
-    const curve = curves.get(series_id) ?? { series, buckets: new Buckets(scale, Number(origin)) }
+    const { series_id, run_id, name, rank, origin } = series
+    const key = query.attempt === 'newest' ? `${run_id} ${rank} ${name}` : series_id
+    const curve = curves.get(key) ?? { series, buckets: new Buckets(scale, Number(origin)) }
+    curves.set(key, curve)
     curves.set(series_id, curve)
     return curve
   }
@@ -59,7 +66,7 @@ export async function readChart(db: Database, query: ChartQuery): Promise<Chart>
     for (const row of page) {
       if (!isOfSeries(row)) continue
       const { buckets } = curveOf(row)
-      if (hasPoints(row)) buckets.addPoints(readChunk(row))
+      if (hasPoints(row)) buckets.addPoints(before(readChunk(row), row.until))
       const { nodes, last_step, id } = row
       if (!nodes) continue
       let place = 0
@@ -74,19 +81,22 @@ export async function readChart(db: Database, query: ChartQuery): Promise<Chart>
     if (next === null) break
     const rest = await db.single(charts.rows(query, { afterSeries: next, bits, low, high }))
     page = rest.rows
+    // An attempt that was begun in between has ended those of which the points are here.
+    if (page[0]?.cuts !== head.cuts) return readChart(db, query)
     next = page[0]?.rest_after ?? null
   }
   for (const parts of trips(open)) {
     const { rows } = await db.single(charts.parts(parts))
     for (const row of rows) curves.get(row.series_id)?.buckets.addPoints(readChunk(row))
   }
-  return { head, scale, curves: [...curves.values()].sort(byName) }
+  return { head, scale, curves: [...new Set(curves.values())].sort(byName) }
 }
 
-/** By run, name and rank, also where they came in several answers. */
+/** By run, name, rank and attempt, also where they came in several answers. */
 function byName({ series: a }: Curve, { series: b }: Curve): number {
   if (a.run_id !== b.run_id) return a.run_id < b.run_id ? -1 : 1
-  return a.name === b.name ? a.rank - b.rank : a.name < b.name ? -1 : 1
+  if (a.name !== b.name) return a.name < b.name ? -1 : 1
+  return a.rank - b.rank || a.attempt - b.attempt
 }
 
 const isOfSeries = <R extends Partial<ChartSeries>>(row: R): row is R & ChartSeries =>

@@ -2,16 +2,16 @@
 import { z } from '@hono/zod-openapi'
 import { type Finding, invalid, notFound } from '../errors.ts'
 import { epochMilliseconds, isInt64, queryInteger, several, TIMESTAMP_FAULT } from '../http/schemas.ts'
+import { attemptsQuery } from '../metrics/attempts.ts'
 import { nameSchema } from '../metrics/openapi.ts'
 import { MAX_RANK, nameFindings, TOLD } from '../metrics/points.ts'
-import { AXES, type ChartQuery, MAX_BUCKETS } from './repository.ts'
+import { AXES, type ChartQuery, MAX_BUCKETS, MAX_JOINED } from './repository.ts'
 
 const MAX_RUNS = 100
 const MAX_NAMES = 20
 
-/** How many series a chart may have, and of how many it may give the mean. */
+/** How many series a chart may have. */
 const MAX_SERIES = MAX_RUNS * MAX_NAMES
-const MAX_AVERAGED = 10 * MAX_SERIES
 
 /** An end of the range: what it may be depends on the axis, so it is read later. */
 const end = (description: string) =>
@@ -44,6 +44,10 @@ export const ChartParameters = z.object({
       type: 'string',
       pattern: '^(all|mean|[0-9]{1,9})$',
     }),
+  attempt: attemptsQuery(
+    'what stands after all of them: of each step the points of the newest attempt that has reached it. An attempt ends ' +
+      'where a later one of the same rank begins',
+  ),
   x: z
     .enum(AXES)
     .optional()
@@ -62,7 +66,7 @@ export const ChartParameters = z.object({
   to: end('Where it ends, likewise.'),
   since: z
     .string()
-    .regex(/^\d{1,2}\.\d{1,15}$/, { error: 'is not what an earlier answer gave as next' })
+    .regex(/^\d{1,2}\.\d{1,15}(\.[0-9a-f]{32})?$/, { error: 'is not what an earlier answer gave as next' })
     .optional()
     .openapi({
       description:
@@ -75,7 +79,7 @@ export const ChartParameters = z.object({
  * @throws TrackerError 422 with all that is wrong, 404 for an id that can be no run's
  */
 export function chartQuery(asked: z.infer<typeof ChartParameters>, version: string | undefined): ChartQuery {
-  const { rank = 0, x = 'step', buckets = 320 } = asked
+  const { rank = 0, attempt, x = 'step', buckets = 320 } = asked
   const ids = asked.runs.flatMap((runs) => runs.split(',')).map((id) => id.toLowerCase())
   const [runs, names] = [[...new Set(ids)], [...new Set(asked.names)]]
   const findings: Finding[] = []
@@ -104,6 +108,7 @@ export function chartQuery(asked: z.infer<typeof ChartParameters>, version: stri
     runs,
     names,
     rank: typeof rank === 'number' ? rank : undefined,
+    attempt,
     x,
     buckets,
     from,
@@ -111,13 +116,13 @@ export function chartQuery(asked: z.infer<typeof ChartParameters>, version: stri
     since: sinceOf(asked.since),
     version,
     withTrash: false,
-    maxSeries: rank === 'mean' ? MAX_AVERAGED : MAX_SERIES,
+    maxSeries: rank === 'mean' ? MAX_JOINED : MAX_SERIES,
   }
 }
 
 function sinceOf(text: string | undefined): ChartQuery['since'] {
-  const [bits, arrived] = text?.split('.') ?? []
-  return bits === undefined ? undefined : { bits: Number(bits), arrived: Number(arrived) }
+  const [bits, arrived, cuts = null] = text?.split('.') ?? []
+  return bits === undefined ? undefined : { bits: Number(bits), arrived: Number(arrived), cuts }
 }
 
 export const noSuchRuns = (ids: string[]) =>

@@ -1,6 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Db, Scope } from '../db/database.ts'
 import { clampStep } from '../http/schemas.ts'
+import { type Attempt, isOfAttempt, UNTIL } from '../metrics/attempts.ts'
 import { type ChunkRow, COARSE_BITS } from '../metrics/chunk.ts'
 import { NODE_BYTES } from '../metrics/node.ts'
 import { CHUNK_COLUMNS } from '../metrics/packing.ts'
@@ -15,14 +16,15 @@ export interface ChartQuery {
   names: string[]
   /** Undefined for all. */
   rank: number | undefined
+  attempt: Attempt | 'all'
   x: Axis
   /** For each series at most so many, and for all of them at most MAX_BUCKETS. */
   buckets: number
   /** The part of the axis that is shown: steps, or milliseconds. It is widened to whole buckets. */
   from: bigint | undefined
   to: bigint | undefined
-  /** Only what came since, where buckets are still as wide: their bits, and when that was. */
-  since: { bits: number; arrived: number } | undefined
+  /** Only what came since, where buckets are still as wide and attempts end where they did: bits, when that was, and `cuts`. */
+  since: { bits: number; arrived: number; cuts: string | null } | undefined
   /** The version that the client has: nothing is read if it is still the same. */
   version: string | undefined
   /** Whether runs in the trash have curves too. */
@@ -47,6 +49,10 @@ export interface ChartHead {
   version: string
   /** How many series the chart has. */
   series: number
+  /** How many attempts they are put together of: as many, where each is one. */
+  attempts: number
+  /** Changes when an attempt ends elsewhere, because of a later one; null where none ends. */
+  cuts: string | null
   /** Whether all runs have ended. */
   ended: boolean
   /** The database's clock, in epoch milliseconds. */
@@ -67,6 +73,9 @@ export interface ChartSeries {
   run_id: string
   name: string
   rank: number
+  attempt: number
+  /** The step before which it ends. */
+  until: string | null
   origin: string
 }
 
@@ -88,6 +97,9 @@ export interface ChunkPart {
 
 /** More would not fit into the memory of a Worker: each has four points. */
 export const MAX_BUCKETS = 32_000
+
+/** Of how many series, ranks and attempts, those of a chart may be put together. */
+export const MAX_JOINED = 20_000
 
 /** What one answer of the database may hold of a chart, in bytes; Neon's limit is 10 MiB. */
 const MAX_ANSWER = 8 * 1024 * 1024
@@ -112,18 +124,20 @@ export class ChartRepository {
   rows(query: ChartQuery, rest?: ChartRest) {
     const byStep = query.x === 'step'
     const [low, high] = byStep
-      ? [sql`chunks.first_step`, sql`chunks.last_step`]
+      ? [sql`chunks.first_step`, sql`least(chunks.last_step, wanted.until - 1)`]
       : [sql`chunks.earliest - wanted.origin`, sql`chunks.latest - wanted.origin`]
     const since = query.since
     const shown = query.withTrash ? sql`true` : sql`runs.deleted_at is null`
     const own = sql`runs.workspace_id = ${this.#scope.workspace}`
     return this.#db.execute<Partial<ChartRow> & ChartHead>(sql`
       with wanted as materialized (
-        select series.id, series.run_id, series.name, series.rank, series.count as points,
+        select series.id, series.run_id, series.name, series.rank, series.attempt, series.count as points,
+          ${query.attempt === 'newest' ? UNTIL : sql`null::bigint`} as until,
           ${query.x === 'relative' ? sql`(extract(epoch from runs.started_at) * 1000)::bigint` : sql`0::bigint`} as origin
         from runs join series on series.workspace_id = runs.workspace_id and series.run_id = runs.id
         where ${own} and ${shown} and runs.id = any(${sql.param(query.runs)}::uuid[]) and series.name = any(${sql.param(query.names)}::text[])
           ${query.rank === undefined ? sql`` : sql`and series.rank = ${query.rank}::int`}
+          and ${isOfAttempt(query.attempt)}
       ),
       head as materialized (
         select
@@ -136,17 +150,23 @@ export class ChartRepository {
             select coalesce(bool_and(ended_at is not null), false) from runs
             where ${own} and id = any(${sql.param(query.runs)}::uuid[])
           ) as ended,
-          (select count(*)::int from wanted) as series,
+          (select count(*)::int from wanted where until is null) as series,
+          (select count(*)::int from wanted) as attempts,
+          (select md5(string_agg(id || ':' || until, ',' order by id)) from wanted where until is not null) as cuts,
           (extract(epoch from now()) * 1000)::bigint as now,
-          greatest(2, least(${query.buckets}::int, ${MAX_BUCKETS}::int / greatest((select count(*) from wanted), 1)))
-            as buckets
+          greatest(2, least(
+            ${query.buckets}::int,
+            ${MAX_BUCKETS}::int / greatest((select count(*) from wanted where until is null), 1)
+          )) as buckets
       ),
       part as materialized (
-        select wanted.id as series_id, chunks.last_step, chunks.id, ${low} as low, ${high} as high, arrived, sealed,
+        select wanted.id as series_id, wanted.until, chunks.last_step, chunks.id, ${low} as low, ${high} as high, arrived, sealed,
           chunks.count, first_step, stride, earliest, latest, time_stride, steps, times, values, summary, node_bits, nodes
         from wanted join chunks on chunks.series_id = wanted.id
         where (select version from head) is distinct from ${query.version ?? null}::text
           and (select series from head) <= ${query.maxSeries}::int
+          and (select attempts from head) <= ${MAX_JOINED}::int
+          and (wanted.until is null or chunks.first_step < wanted.until)
           ${rest === undefined ? sql`` : sql`and wanted.id > ${rest.afterSeries}::bigint`}
           ${within(query)}
       ),
@@ -166,14 +186,18 @@ export class ChartRepository {
           select coalesce(min(bits), 63) as bits from generate_series(0, 63) as bits
           where trunc((range.high::numeric - range.low) / 2::numeric ^ bits) + 2 <= (select buckets from head)
         ) as finest
-        cross join lateral (select coalesce(bits = ${since?.bits ?? null}::int, false) as is_news) as asked`
+        cross join lateral (
+          select coalesce(bits = ${since?.bits ?? null}::int, false)
+            and (select cuts from head) is not distinct from ${since?.cuts ?? null}::text as is_news
+        ) as asked`
             : sql`
         select ${rest.bits}::int as bits, true as complete, ${rest.high}::bigint as high, ${rest.low}::bigint as low`
         }
       ),
       shown as materialized (
         select part.*,
-          ${byStep ? NODES_BY_STEP : NODES_BY_TIME} as chosen
+          -- Where an attempt ends within a chunk, some of its points count.
+          case when until is null or last_step < until then ${byStep ? NODES_BY_STEP : NODES_BY_TIME} end as chosen
         from part cross join scale
         where part.high >> bits >= scale.low and part.low >> bits <= scale.high
       ),
@@ -207,11 +231,13 @@ export class ChartRepository {
         select series_id, null, null, count, first_step, stride, earliest, latest, time_stride, steps, times, values, null
         from taken where chosen is null
       )
-      select head.missing, head.version, head.series, head.ended, head.now, scale.complete, scale.bits, scale.low, scale.high,
+      select head.missing, head.version, head.series, head.attempts, head.cuts, head.ended, head.now,
+        scale.complete, scale.bits, scale.low, scale.high,
         (
           select max(series_id) filter (where fits) from fitting having count(*) filter (where not fits) > 0
         ) as rest_after,
-        found.series_id, found.run_id, found.name, found.rank, found.origin, found.last_step, found.id, found.nodes,
+        found.series_id, found.run_id, found.name, found.rank, found.attempt, found.until, found.origin,
+        found.last_step, found.id, found.nodes,
         ${sql.raw(
           ['count', 'first_step', 'stride', 'earliest', 'latest', 'time_stride', 'steps', 'times', 'values']
             .map((name) => `found.${name}`)
@@ -219,7 +245,8 @@ export class ChartRepository {
         )}
       from head cross join scale
       left join (
-        select wanted.id as series_id, wanted.run_id, wanted.name, wanted.rank, wanted.origin, piece.last_step, piece.id,
+        select wanted.id as series_id, wanted.run_id, wanted.name, wanted.rank, wanted.attempt, wanted.until, wanted.origin,
+          piece.last_step, piece.id,
           encode(piece.nodes, 'base64') as nodes, ${CHUNK_COLUMNS}
         from piece join wanted on wanted.id = piece.series_id
       ) as found on true`)

@@ -4,6 +4,7 @@ import { finds, json, reads } from '../http/responses.ts'
 import { Buckets } from './buckets.ts'
 import { type Chart as ChartOfPoints, type Curve, readChart } from './chart.ts'
 import { ChartParameters, chartQuery, noSuchRuns } from './query.ts'
+import type { ChartHead } from './repository.ts'
 import { bucketColumns, Chart } from './wire.ts'
 
 /** How far back the next `since` looks, in milliseconds: longer than a call may take from its stamp to its commit. */
@@ -34,7 +35,10 @@ export const chartRoutes = router().openapi(
       'bucket is a power of two long and begins at a multiple of that, so panning does not move it.',
     request: { query: ChartParameters },
     responses: {
-      200: { ...json(Chart, 'By run, name and rank; without series that have no point there.'), headers },
+      200: {
+        ...json(Chart, 'By run, name, rank and attempt; without series that have no point there.'),
+        headers,
+      },
       304: { description: 'The chart is still the one that `If-None-Match` names.', headers },
       ...reads,
       ...finds,
@@ -50,20 +54,21 @@ export const chartRoutes = router().openapi(
     c.header('Cache-Control', head.ended ? FOR_EVER : ASK_AGAIN)
     if (head.version === query.version) return c.body(null, 304)
     const mean = asked.rank === 'mean'
-    const curves = mean ? acrossRanks(chart) : chart.curves
+    const curves = mean ? acrossRanks(chart, query.attempt === 'all') : chart.curves
     return c.json(
       {
         x: query.x,
         bits: head.bits ?? 0,
         complete: head.complete,
-        next: `${head.bits ?? 0}.${Number(head.now) - OVERLAP}`,
-        series: curves.flatMap(({ series: { run_id, name, rank }, buckets }) => {
+        next: nextOf(head),
+        series: curves.flatMap(({ series: { run_id, name, rank, attempt }, buckets }) => {
           const entries = buckets.entries()
           if (!scale || entries.length === 0) return []
           return {
             run_id,
             name,
             rank: mean ? null : rank,
+            attempt: query.attempt === 'newest' ? null : attempt,
             buckets: bucketColumns(entries, query.x, scale, mean),
           }
         }),
@@ -73,10 +78,17 @@ export const chartRoutes = router().openapi(
   },
 )
 
-/** One curve for all ranks of a metric of a run. */
-function acrossRanks({ scale, curves }: ChartOfPoints): Curve[] {
+/** What `since` takes: bits, a moment, and where attempts end if any does. */
+const nextOf = ({ bits, now, cuts }: ChartHead) =>
+  `${bits ?? 0}.${Number(now) - OVERLAP}${cuts === null ? '' : `.${cuts}`}`
+
+/** One curve for all ranks of a metric of a run; for each attempt where they are `apart`. */
+function acrossRanks({ scale, curves }: ChartOfPoints, apart: boolean): Curve[] {
   if (!scale) return []
-  const byMetric = Map.groupBy(curves, ({ series: { run_id, name } }) => `${run_id} ${name}`)
+  const byMetric = Map.groupBy(
+    curves,
+    ({ series: { run_id, name, attempt } }) => `${run_id} ${apart ? attempt : ''} ${name}`,
+  )
   return [...byMetric.values()].flatMap((ranks) => {
     const [first] = ranks
     if (first === undefined) return []

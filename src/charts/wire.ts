@@ -33,6 +33,9 @@ export const Chart = z
         rank: z
           .union([z.int().nonnegative(), z.null()])
           .openapi({ description: 'Null for the mean of all ranks.' }),
+        attempt: z
+          .union([z.int().nonnegative(), z.null()])
+          .openapi({ description: 'Null with `newest`, where several may be put together.' }),
         buckets: z
           .object({
             start: z.array(z.union([z.int(), z.string()])).openapi({

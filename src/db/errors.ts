@@ -25,7 +25,7 @@ const VIOLATIONS: Record<string, (limits: Limits) => TrackerError> = {
   series_limit: ({ MAX_SERIES_PER_RUN: most }) =>
     new TrackerError(
       'too_large',
-      `The run would have more than ${most} curves (names times ranks), the most it may have`,
+      `The run would have more than ${most} curves (names times ranks times attempts), the most it may have`,
     ),
   sessions_limit: () =>
     new TrackerError('conflict', 'This API key has 1,000 sessions already: end some of them'),

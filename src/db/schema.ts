@@ -213,7 +213,7 @@ export const runs = pgTable(
 )
 
 /**
- * One curve: a metric of a run as one rank logged it, with its live summary. `last` is the point with the highest
+ * One curve: a metric of a run as one rank logged it in one attempt, with its live summary. `last` is the point with the highest
  * step, then timestamp; `min` and `max` look at finite values only (Postgres' own max() would answer NaN) and are
  * null while there are none. Times are epoch milliseconds.
  */
@@ -227,6 +227,12 @@ export const series = pgTable(
     experimentId: uuid('experiment_id').notNull(),
     name: varchar('name', { length: 250 }).notNull(),
     rank: integer('rank').notNull().default(0),
+    /** Which time the job was begun, where it was begun again and logs steps anew. */
+    attempt: integer('attempt').notNull().default(0),
+    /** Whether it is the highest attempt of its run, name and rank: what a run shows of a metric. */
+    newest: boolean('newest').notNull().default(true),
+    /** Its first step, before which earlier attempts end; null for attempt 0, which ends none. */
+    cutStep: bigint('cut_step', { mode: 'bigint' }),
     count: bigint('count', { mode: 'number' }).notNull().default(0),
     lastStep: bigint('last_step', { mode: 'bigint' }),
     lastValue: doublePrecision('last_value'),
@@ -246,11 +252,13 @@ export const series = pgTable(
       columns: [t.workspaceId, t.runId],
       foreignColumns: [runs.workspaceId, runs.id],
     }).onDelete('cascade'),
-    unique('series_run_name_rank_key').on(t.workspaceId, t.runId, t.name, t.rank),
+    unique('series_run_name_rank_key').on(t.workspaceId, t.runId, t.name, t.rank, t.attempt),
     // Runs in the order of a metric: a page of them is read from here, however many there are.
     index('series_metric_idx')
       .on(t.workspaceId, t.experimentId, t.name, t.lastValue, t.runId)
-      .where(sql`${t.rank} = 0`),
+      .where(sql`${t.rank} = 0 and ${t.newest}`),
+    // Tells at once of nearly all runs that nothing of them was logged again.
+    index('series_attempts_idx').on(t.workspaceId, t.runId).where(sql`${t.attempt} > 0`),
   ],
 )
 
@@ -311,9 +319,10 @@ export const metrics = pgView('metrics', {
   timestamp: moment('timestamp'),
   rank: integer('rank'),
   workspaceId: integer('workspace_id'),
+  attempt: integer('attempt'),
 }).as(sql`
   select series.run_id, series.name, point.step, double_of(point.bits) as value,
-    to_timestamp(point.time / 1000.0) as timestamp, series.rank, series.workspace_id
+    to_timestamp(point.time / 1000.0) as timestamp, series.rank, series.workspace_id, series.attempt
   from series
   join chunks on chunks.series_id = series.id
   cross join lateral points_of(

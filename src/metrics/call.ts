@@ -4,12 +4,11 @@
  */
 import { type Chunk, toChunk } from './chunk.ts'
 import { orderOf, pick, pickPoints } from './columns.ts'
-import type { SeriesPoints } from './points.ts'
+import type { SeriesPoints, Source } from './points.ts'
 
 /** What one call brings to one series. */
-export interface SeriesOfCall {
+export interface SeriesOfCall extends Source {
   name: string
-  rank: number
   chunk: Chunk
   /**
    * Which of the points the client said the time of, a byte each: one without is the same as a point of any time.
@@ -19,12 +18,13 @@ export interface SeriesOfCall {
 }
 
 export const toCall = (series: SeriesPoints[]): SeriesOfCall[] =>
-  series.map(({ name, rank, timed, increasing, ...columns }) => {
+  series.map(({ name, rank, attempt, timed, increasing, ...columns }) => {
     const order = increasing ? null : orderOf(columns)
     const flags = typeof timed === 'boolean' ? timed : order === null ? timed : pick(timed, order)
     return {
       name,
       rank,
+      attempt,
       chunk: toChunk(order === null ? columns : pickPoints(columns, order)),
       timed: typeof flags === 'boolean' ? flags : Uint8Array.from(flags, Number),
     }

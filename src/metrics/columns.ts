@@ -97,6 +97,22 @@ export const slice = ({ steps, values, times }: Columns, from: number, to: numbe
   times: times.slice(from, to),
 })
 
+/** The place of the first point whose step is not below `step`, where points are in order. */
+export function firstAt({ steps }: Columns, step: Step): number {
+  let low = 0
+  let high = steps.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((steps[middle] ?? 0) < step) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+/** The points before a step in decimal, of points in order; all of them where it is null. */
+export const before = (columns: Columns, step: string | null): Columns =>
+  step === null ? columns : slice(columns, 0, firstAt(columns, toStep(step)))
+
 /** All points of several columns, in order. */
 export function merge(parts: Columns[]): Columns {
   const [only] = parts

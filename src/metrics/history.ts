@@ -1,6 +1,7 @@
 /** A page of a history, from the chunks that it lies in. */
-import { type ChunkRow, readChunk } from './chunk.ts'
-import { type Columns, comparePoints, exact, merge, type PlacedPoint, pointAt, type Step } from './columns.ts'
+import { readChunk } from './chunk.ts'
+import { before, comparePoints, exact, firstAt, merge, type PlacedPoint, pointAt } from './columns.ts'
+import type { HistoryRow } from './repository.ts'
 
 /** Points from step `from` to step `to`, and after a point where one is named. */
 export interface Range {
@@ -16,8 +17,8 @@ export function reach({ from, to, after }: Range): { from: bigint; to: bigint } 
 }
 
 /** The first points of a range: at most `limit`, and one more when there is another page. */
-export function pageOf(rows: ChunkRow[], range: Range, limit: number): PlacedPoint[] {
-  const points = merge(rows.map(readChunk))
+export function pageOf(rows: HistoryRow[], range: Range, limit: number): PlacedPoint[] {
+  const points = merge(rows.map((row) => before(readChunk(row), row.until)))
   const { steps } = points
   const { from, to } = reach(range)
   let start = firstAt(points, exact(from))
@@ -33,16 +34,4 @@ export function pageOf(rows: ChunkRow[], range: Range, limit: number): PlacedPoi
     page.push(point)
   }
   return page
-}
-
-/** The place of the first point whose step is not below `step`. */
-function firstAt({ steps }: Columns, step: Step): number {
-  let low = 0
-  let high = steps.length
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if ((steps[middle] ?? 0) < step) low = middle + 1
-    else high = middle
-  }
-  return low
 }

@@ -4,7 +4,7 @@
  */
 import { EARLIEST, LATEST, NAME_LENGTH } from '../http/schemas.ts'
 import { DEFAULT_LIMITS } from '../limits.ts'
-import { MAX_RANK } from './points.ts'
+import { MAX_ATTEMPT, MAX_RANK } from './points.ts'
 
 const MAX_SAFE = Number.MAX_SAFE_INTEGER
 
@@ -36,6 +36,15 @@ export const nameSchema = {
   not: { enum: ['.', '..'] },
 }
 const rank = { type: 'integer' as const, minimum: 0, maximum: MAX_RANK, default: 0 }
+const attempt = {
+  type: 'integer' as const,
+  description:
+    'Which time the job was begun. A job that goes on from a checkpoint counts one more, and what it logs again is kept ' +
+    'beside what was there.',
+  minimum: 0,
+  maximum: MAX_ATTEMPT,
+  default: 0,
+}
 
 const rows = {
   type: 'object' as const,
@@ -53,6 +62,7 @@ const rows = {
       },
     },
     rank,
+    attempt,
   },
 }
 
@@ -77,6 +87,7 @@ const columns = {
       },
     },
     rank,
+    attempt,
   },
 }
 
@@ -95,19 +106,19 @@ export const pointsBody = {
   },
 }
 
-/** A point as a line, which names its rank itself. */
+/** A point as a line, which names its rank and attempt itself. */
 const pointLine = {
   type: 'object' as const,
   required: ['name', 'step', 'value'],
   additionalProperties: false,
-  properties: { name: nameSchema, step, value, timestamp, rank },
+  properties: { name: nameSchema, step, value, timestamp, rank, attempt },
 }
 
-/** A row of a training log: all of its fields but three are points, where they are numbers. */
+/** A row of a training log: all of its fields but four are points, where they are numbers. */
 const logRow = {
   type: 'object' as const,
   required: ['step'],
-  properties: { step, timestamp, rank },
+  properties: { step, timestamp, rank, attempt },
   propertyNames: nameSchema,
   not: { required: ['name', 'value'], properties: { name: { type: 'string' as const } } },
 }
@@ -118,7 +129,7 @@ export const linesBody = {
     type: 'array' as const,
     description:
       'One JSON object a line (not an array): a point, or a log row, whose numeric fields beside `step`, ' +
-      '`timestamp` and `rank` are points under their own names.',
+      '`timestamp`, `rank` and `attempt` are points under their own names.',
     items: { anyOf: [pointLine, logRow] },
   },
   example: '{"step": 1, "loss": 0.5, "accuracy": 0.9}\n{"step": 2, "loss": 0.4, "accuracy": 0.92}\n',

@@ -15,14 +15,20 @@ import {
 } from '../http/schemas.ts'
 
 export const MAX_RANK = 2 ** 31 - 1
+export const MAX_ATTEMPT = 2 ** 31 - 1
 
 /** How many names of ignored fields are told. */
 const MAX_IGNORED = 100
 
-/** Points of one series, each once, in the order in which they came. The three columns have one length. */
-export interface SeriesPoints {
-  name: string
+/** Who logs: which process of a distributed job, and which time the job was begun. */
+export interface Source {
   rank: number
+  attempt: number
+}
+
+/** Points of one series, each once, in the order in which they came. The three columns have one length. */
+export interface SeriesPoints extends Source {
+  name: string
   /** int64: a bigint where a number would not be exact. */
   steps: (number | bigint)[]
   values: number[]
@@ -72,7 +78,7 @@ export function nameFindings(path: string, names: string[], max: number): Findin
 }
 
 /**
- * Reads `{"metrics": […], "rank"}` (rows) or `{"series": […], "rank"}` (columns).
+ * Reads `{"metrics": […], "rank", "attempt"}` (rows) or `{"series": […], "rank", "attempt"}` (columns).
  *
  * @param now epoch milliseconds, the time that points without one are going to have
  * @param maxPoints how many points a call may have
@@ -83,27 +89,27 @@ export function readJson(text: string, now: number, maxPoints: number): Points {
   const body = parseJson(text)
   if (!isObject(body)) throw invalid([{ path: '', message: 'must be an object' }])
   for (const key of Object.keys(body)) {
-    if (key !== 'metrics' && key !== 'series' && key !== 'rank') reader.fault(key, 'unknown field')
+    if (key !== 'metrics' && key !== 'series' && !isOfSource(key)) reader.fault(key, 'unknown field')
   }
-  const rank = reader.rank(body.rank, 'rank')
+  const source = reader.source(body, '')
   if ((body.metrics === undefined) === (body.series === undefined)) {
     reader.fault('', 'must have either metrics (rows) or series (columns)')
   }
   if (body.metrics !== undefined) {
     const rows = reader.list(body.metrics, 'metrics')
-    for (let i = 0; i < rows.length; i++) reader.row(rows[i], rank, false, 'metrics', i)
+    for (let i = 0; i < rows.length; i++) reader.row(rows[i], source, false, 'metrics', i)
   }
   if (body.series !== undefined) {
     for (const [i, columns] of reader.list(body.series, 'series').entries()) {
-      reader.columns(columns, rank, `series[${i}]`)
+      reader.columns(columns, source, `series[${i}]`)
     }
   }
   return reader.done()
 }
 
 /**
- * Reads one object a line: a point (it has a `value`), or a log row whose numeric fields beside `step`, `timestamp`
- * and `rank` are points under their own names.
+ * Reads one object a line: a point (it has a `value`), or a log row whose numeric fields beside `step`, `timestamp`,
+ * `rank` and `attempt` are points under their own names.
  *
  * @param now as for `readJson`, and so `maxPoints`
  * @throws TrackerError 400 for a line that is no JSON, 422 with the line (counted from 0) of each bad point
@@ -117,9 +123,9 @@ export function readLines(text: string, now: number, maxPoints: number): Points 
       reader.fault(`lines[${i}]`, 'must be an object')
       continue
     }
-    const rank = reader.rank(row.rank, `lines[${i}].rank`)
-    if (typeof row.name === 'string' && 'value' in row) reader.row(row, rank, true, 'lines', i)
-    else reader.logRow(row, rank, `lines[${i}]`)
+    const source = reader.source(row, `lines[${i}].`)
+    if (typeof row.name === 'string' && 'value' in row) reader.row(row, source, true, 'lines', i)
+    else reader.logRow(row, source, `lines[${i}]`)
   }
   return reader.done()
 }
@@ -161,6 +167,8 @@ function readTime(value: unknown): number | null | undefined {
   return value === undefined || value === null ? null : epochMilliseconds(value)
 }
 
+const isOfSource = (field: string) => field === 'rank' || field === 'attempt'
+
 const STEP_FAULT = 'must be an int64: a whole number, as a string beyond 2^53'
 
 const valueFault = (value: unknown) =>
@@ -171,7 +179,8 @@ const valueFault = (value: unknown) =>
  * there is a fault: for all 20,000 points it would cost more than the rest.
  */
 class Reader {
-  readonly #byRank = new Map<number, Map<string, SeriesPoints>>()
+  /** By rank, and by name then; rank and attempt where it is not attempt 0. */
+  readonly #bySource = new Map<number | string, Map<string, SeriesPoints>>()
   readonly #faults: Finding[] = []
   readonly #ignored = new Set<string>()
   readonly #now: number
@@ -195,25 +204,32 @@ class Reader {
     return []
   }
 
-  rank(value: unknown, path: string): number {
-    if (value === undefined) return 0
-    if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_RANK) return value
-    this.fault(path, `must be a whole number from 0 to ${MAX_RANK}`)
+  /** Who logs what is in a body or a line, at whose fields `path` is. */
+  source({ rank, attempt }: Record<string, unknown>, path: string): Source {
+    return {
+      rank: rank === undefined ? 0 : this.#count(rank, MAX_RANK, `${path}rank`),
+      attempt: attempt === undefined ? 0 : this.#count(attempt, MAX_ATTEMPT, `${path}attempt`),
+    }
+  }
+
+  #count(value: unknown, max: number, path: string): number {
+    if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= max) return value
+    this.fault(path, `must be a whole number from 0 to ${max}`)
     return 0
   }
 
   /** A point as an object, the `i`th of its `list`. */
-  row(row: unknown, rank: number, mayNameRank: boolean, list: string, i: number) {
+  row(row: unknown, source: Source, mayNameSource: boolean, list: string, i: number) {
     this.#pointCount += 1
     if (this.#pointCount > this.#maxPoints) return
     if (!isObject(row)) return this.fault(`${list}[${i}]`, 'must be an object')
     for (const key in row) {
       if (key === 'name' || key === 'step' || key === 'value' || key === 'timestamp') continue
-      if (key !== 'rank' || !mayNameRank) this.fault(`${list}[${i}].${key}`, 'unknown field')
+      if (!mayNameSource || !isOfSource(key)) this.fault(`${list}[${i}].${key}`, 'unknown field')
     }
     const series =
       typeof row.name === 'string'
-        ? this.#series(row.name, rank, () => `${list}[${i}].name`)
+        ? this.#series(row.name, source, () => `${list}[${i}].name`)
         : this.fault(`${list}[${i}].name`, 'must be a string')
     const step = readStep(row.step) ?? this.fault(`${list}[${i}].step`, STEP_FAULT)
     const value = readValue(row.value) ?? this.fault(`${list}[${i}].value`, valueFault(row.value))
@@ -224,7 +240,7 @@ class Reader {
   }
 
   /** Points of one name as columns of equal length. */
-  columns(columns: unknown, rank: number, path: string) {
+  columns(columns: unknown, source: Source, path: string) {
     if (!isObject(columns)) return this.fault(path, 'must be an object')
     for (const key of Object.keys(columns)) {
       if (!['name', 'steps', 'values', 'timestamps'].includes(key))
@@ -232,7 +248,7 @@ class Reader {
     }
     const series =
       typeof columns.name === 'string'
-        ? this.#series(columns.name, rank, () => `${path}.name`)
+        ? this.#series(columns.name, source, () => `${path}.name`)
         : this.fault(`${path}.name`, 'must be a string')
     const steps = this.list(columns.steps, `${path}.steps`)
     const values = this.list(columns.values, `${path}.values`)
@@ -271,12 +287,12 @@ class Reader {
   }
 
   /** A line of a training log. */
-  logRow(row: Record<string, unknown>, rank: number, path: string) {
+  logRow(row: Record<string, unknown>, source: Source, path: string) {
     const step = readStep(row.step) ?? this.fault(`${path}.step`, STEP_FAULT)
     const time = readTime(row.timestamp)
     if (time === undefined) this.fault(`${path}.timestamp`, TIMESTAMP_FAULT)
     for (const [name, field] of Object.entries(row)) {
-      if (name === 'step' || name === 'timestamp' || name === 'rank') continue
+      if (name === 'step' || name === 'timestamp' || isOfSource(name)) continue
       const at = () => `${path}[${JSON.stringify(name)}]`
       if (typeof field !== 'number' && !isSpecial(field)) {
         const fault = nameFault(name)
@@ -287,7 +303,7 @@ class Reader {
       // Counted before a series is made for it: a row may have 500,000 fields.
       this.#pointCount += 1
       if (this.#pointCount > this.#maxPoints) continue
-      const series = this.#series(name, rank, at)
+      const series = this.#series(name, source, at)
       const value = readValue(field) ?? this.fault(at(), valueFault(field))
       if (series !== undefined && step !== undefined && value !== undefined && time !== undefined) {
         this.#push(series, step, value, time)
@@ -299,17 +315,18 @@ class Reader {
     push(series, step, value, time ?? this.#now, time !== null)
   }
 
-  #series(name: string, rank: number, path: () => string): SeriesPoints | undefined {
-    let byName = this.#byRank.get(rank)
+  #series(name: string, { rank, attempt }: Source, path: () => string): SeriesPoints | undefined {
+    const key = attempt === 0 ? rank : `${rank} ${attempt}`
+    let byName = this.#bySource.get(key)
     if (byName === undefined) {
       byName = new Map()
-      this.#byRank.set(rank, byName)
+      this.#bySource.set(key, byName)
     }
     const known = byName.get(name)
     if (known !== undefined) return known
     const fault = nameFault(name)
     if (fault !== undefined) return this.fault(path(), fault)
-    const series = { name, rank, steps: [], values: [], times: [], timed: true, increasing: true }
+    const series = { name, rank, attempt, steps: [], values: [], times: [], timed: true, increasing: true }
     byName.set(name, series)
     return series
   }
@@ -320,7 +337,7 @@ class Reader {
       this.fault('', `has ${this.#pointCount} points; at most ${this.#maxPoints} a call`)
     }
     if (this.#faultCount > 0) throw invalid(this.#faults, this.#faultCount)
-    const series = [...this.#byRank.values()]
+    const series = [...this.#bySource.values()]
       .flatMap((byName) => [...byName.values()])
       .filter(({ steps }) => steps.length > 0)
       .map(withoutRepeats)
@@ -354,13 +371,13 @@ export interface NamedPoint {
   time: number
 }
 
-/** Points of rank 0 as series, each point once. */
+/** Points of rank 0 in attempt 0 as series, each point once. */
 export function seriesOf(points: NamedPoint[]): SeriesPoints[] {
   const byName = new Map<string, SeriesPoints>()
   for (const { name, step, value, time } of points) {
     let series = byName.get(name)
     if (series === undefined) {
-      series = { name, rank: 0, steps: [], values: [], times: [], timed: true, increasing: true }
+      series = { name, rank: 0, attempt: 0, steps: [], values: [], times: [], timed: true, increasing: true }
       byName.set(name, series)
     }
     push(series, step, value, time, true)
@@ -399,8 +416,8 @@ function isIncreasing(steps: number[]): boolean {
  */
 function withoutRepeats(series: SeriesPoints): SeriesPoints {
   if (series.increasing) return series
-  const { name, rank, steps, values, times, timed } = series
-  const once: SeriesPoints = { name, rank, steps: [], values: [], times: [], timed: true, increasing: true }
+  const { steps, values, times, timed } = series
+  const once: SeriesPoints = { ...series, steps: [], values: [], times: [], timed: true, increasing: true }
   const seen = new Set<string>()
   for (const [i, step] of steps.entries()) {
     const value = values[i] ?? 0

@@ -3,7 +3,7 @@ import { accepts } from 'hono/accepts'
 import { notFound } from '../errors.ts'
 import { JSON_TYPE, LINES, mediaType, readBody } from '../http/body.ts'
 import { router } from '../http/context.ts'
-import { CURSOR_TIME, cursor, cursorTime, LinkHeader, limit, numberAndText, page } from '../http/paging.ts'
+import { CURSOR_TIME, cursor, cursorTime, LinkHeader, limit, page } from '../http/paging.ts'
 import { finds, json, reads, takesBody } from '../http/responses.ts'
 import {
   clampStep,
@@ -15,13 +15,14 @@ import {
   queryStep,
 } from '../http/schemas.ts'
 import { RunRepository } from '../runs/repository.ts'
+import { attemptQuery, attemptsQuery } from './attempts.ts'
 import { toCall } from './call.ts'
 import { exact } from './columns.ts'
 import { doubleBits, doubleOf } from './double.ts'
 import { EXPORT_PAGE, EXPORTS, exportPoints, formatOf } from './export.ts'
 import { pageOf, reach } from './history.ts'
 import { linesBody, pointsBody } from './openapi.ts'
-import { MAX_RANK, nameFault, readJson, readLines } from './points.ts'
+import { MAX_ATTEMPT, MAX_RANK, nameFault, readJson, readLines } from './points.ts'
 import { MetricRepository } from './repository.ts'
 import { sealDue } from './sealing.ts'
 import { Point, pointText, SeriesSummary, seriesSummary, textOf } from './wire.ts'
@@ -40,11 +41,15 @@ const Stored = z
   })
   .openapi('Stored', { example: { stored: 2, duplicates: 0 } })
 
-/** Rank and name. */
-const seriesCursor = cursor(numberAndText(NAME_LENGTH), (rank = '', name = '') => ({
-  name,
-  rank: Math.min(Number(rank), MAX_RANK),
-}))
+/** Attempt, rank and name; NUL is in no name. */
+const seriesCursor = cursor(
+  new RegExp(`^([0-9]{1,10})\\.([0-9]{1,10})\\.([^\\u0000]{1,${NAME_LENGTH}})$`, 'u'),
+  (attempt = '', rank = '', name = '') => ({
+    name,
+    rank: Math.min(Number(rank), MAX_RANK),
+    attempt: Math.min(Number(attempt), MAX_ATTEMPT),
+  }),
+)
 
 /** Step, time, and the bits of the value. */
 const pointCursor = cursor(
@@ -70,8 +75,9 @@ export const metricRoutes = router()
       summary: 'Log points',
       description:
         'As rows, as columns, or as JSON lines; gzipped where `Content-Encoding: gzip` says so. All points of a call ' +
-        'are stored, or none. A point that is there already (same name, rank, step and value, and same timestamp ' +
-        'where one is sent) is counted under `duplicates` and stored no second time, so a call can be sent again.',
+        'are stored, or none. A point that is there already (same name, rank, attempt, step and value, and same ' +
+        'timestamp where one is sent) is counted under `duplicates` and stored no second time, so a call can be sent ' +
+        'again. A job that was preempted and goes on from a checkpoint logs into the same run as the next `attempt`.',
       request: {
         params,
         body: {
@@ -108,9 +114,19 @@ export const metricRoutes = router()
       path: '/runs/{id}/metrics',
       tags,
       summary: 'Summaries of all metrics of a run',
-      request: { params, query: z.object({ limit: limit(1_000, 5_000), cursor: seriesCursor }) },
+      request: {
+        params,
+        query: z.object({
+          attempt: attemptsQuery('the newest of each name and rank'),
+          limit: limit(1_000, 5_000),
+          cursor: seriesCursor,
+        }),
+      },
       responses: {
-        200: { ...json(z.array(SeriesSummary), 'One row a name and rank, by both.'), headers: LinkHeader },
+        200: {
+          ...json(z.array(SeriesSummary), 'One row a name, rank and attempt, in this order.'),
+          headers: LinkHeader,
+        },
         ...reads,
         ...finds,
       },
@@ -119,13 +135,13 @@ export const metricRoutes = router()
       const { id } = c.req.valid('param')
       const runs = new RunRepository(c.var.db.scope)
       const metrics = new MetricRepository(c.var.db.scope)
-      const { limit, cursor: after } = c.req.valid('query')
+      const { attempt, limit, cursor: after } = c.req.valid('query')
       const [[run], summaries] = await c.var.db.batch([
         runs.exists(id),
-        metrics.summaries(id, { after, limit: limit + 1 }),
+        metrics.summaries(id, { attempt, after, limit: limit + 1 }),
       ])
       if (!run) throw notFound('Run')
-      const kept = page(c, summaries, limit, ({ rank, name }) => [rank, name])
+      const kept = page(c, summaries, limit, ({ attempt, rank, name }) => [attempt, rank, name])
       return c.json(kept.map(seriesSummary), 200)
     },
   )
@@ -142,6 +158,7 @@ export const metricRoutes = router()
         params: params.extend({ name }),
         query: z.object({
           rank: queryInteger(0, MAX_RANK).optional(),
+          attempt: attemptQuery,
           from_step: queryStep(INT64_MIN),
           to_step: queryStep(INT64_MAX),
           limit: limit(10_000, 50_000),
@@ -166,7 +183,7 @@ export const metricRoutes = router()
     }),
     async (c) => {
       const { id, name } = c.req.valid('param')
-      const { rank = 0, from_step: from, to_step: to, limit, cursor: after } = c.req.valid('query')
+      const { rank = 0, attempt, from_step: from, to_step: to, limit, cursor: after } = c.req.valid('query')
       const type = accepts(c, { header: 'Accept', supports: [JSON_TYPE, ...EXPORTS], default: JSON_TYPE })
       // A HEAD has no body that anybody would read.
       const asPage = type === JSON_TYPE || c.req.method === 'HEAD'
@@ -177,8 +194,8 @@ export const metricRoutes = router()
       const metrics = new MetricRepository(c.var.db.scope)
       const [[run], [series], { rows }] = await c.var.db.batch([
         runs.exists(id),
-        metrics.find(id, name, rank),
-        metrics.history(id, name, rank, { ...reach(range), limit: pageSize }),
+        metrics.find(id, name, rank, attempt),
+        metrics.history(id, name, rank, attempt, { ...reach(range), limit: pageSize }),
       ])
       if (!run) throw notFound('Run')
       if (!series) throw notFound('Metric')
@@ -194,7 +211,7 @@ export const metricRoutes = router()
       const { body, finished } = exportPoints(formatOf(type), points, EXPORT_PAGE, async (after) => {
         const rest = { from, to, after }
         const [{ rows }] = await c.var.db.batch([
-          metrics.history(id, name, rank, { ...reach(rest), limit: EXPORT_PAGE }),
+          metrics.history(id, name, rank, attempt, { ...reach(rest), limit: EXPORT_PAGE }),
         ])
         return pageOf(rows, rest, EXPORT_PAGE)
       })

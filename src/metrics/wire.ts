@@ -21,6 +21,7 @@ export const SeriesSummary = z
   .object({
     name: z.string(),
     rank: z.int().nonnegative(),
+    attempt: z.int().nonnegative(),
     count: z.int().nonnegative(),
     last: Point.openapi({ description: 'The point with the highest step, then timestamp.' }),
     min: orNull(Point).openapi({ description: 'The lowest finite value; null where there is none.' }),
@@ -105,6 +106,7 @@ export const seriesSummary = (row: SeriesRow) => {
   return {
     name: row.name,
     rank: row.rank,
+    attempt: row.attempt,
     count: row.count,
     last,
     min: point(row.minStep, row.minValue, row.minTime),

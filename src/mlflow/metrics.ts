@@ -91,7 +91,7 @@ export const metricRoutes = new Hono<AppEnv>()
       if (run === undefined) return []
       const range = { from: INT64_MIN, to: INT64_MAX, after }
       const { rows } = await c.var.db.single(
-        new MetricRepository(c.var.db.scope).history(run, key, 0, { ...reach(range), limit }),
+        new MetricRepository(c.var.db.scope).history(run, key, 0, 'newest', { ...reach(range), limit }),
       )
       return pageOf(rows, range, limit)
     }
@@ -135,7 +135,7 @@ export const metricRoutes = new Hono<AppEnv>()
     const metrics = new MetricRepository(c.var.db.scope)
     // Two trips: which of the runs fill the answer decides how much may be read of each.
     const counts = new Map(
-      (await c.var.db.single(metrics.counts(uuids, key))).map(({ runId, count }) => [runId, count]),
+      (await c.var.db.single(metrics.counts(uuids, key))).rows.map(({ run_id, count }) => [run_id, count]),
     )
     const wanted: { run: string; limit: number }[] = []
     for (let left = limit, i = 0; left > 0 && i < uuids.length; i++) {
@@ -201,7 +201,7 @@ async function historiesOf(
   if (wanted.length === 0) return []
   const metrics = new MetricRepository(c.var.db.scope)
   const answers = await c.var.db.batch(
-    wanted.map(({ run, limit }) => metrics.history(run, key, 0, { ...range, limit })),
+    wanted.map(({ run, limit }) => metrics.history(run, key, 0, 'newest', { ...range, limit })),
   )
   return wanted.map(({ run, limit }, i) => ({
     run,
@@ -227,6 +227,7 @@ async function sampled(
     runs: uuids,
     names: [key],
     rank: 0,
+    attempt: 'newest',
     x: 'step',
     buckets: limit,
     from: from === undefined ? undefined : range.from,

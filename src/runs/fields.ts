@@ -200,7 +200,8 @@ export function runComparison(text: Text, words: RunWords): (comparison: Compari
           select from series
           -- Said for the index: that of the run follows from it.
           where series.workspace_id = ${runs.workspaceId} and series.experiment_id = ${runs.experimentId}
-            and series.run_id = ${runs.id} and series.name = ${field.key} and series.rank = 0 and ${compareNumber(column, comparator, value.value)}
+            and series.run_id = ${runs.id} and series.name = ${field.key} and series.rank = 0 and series.newest
+            and ${compareNumber(column, comparator, value.value)}
         )`
       }
       case 'parameter':

@@ -64,7 +64,7 @@ export interface ListedWithMetrics extends ListedRun {
 
 /** A run with all that it shows in MLflow's API. */
 export interface FullRun extends ListedRun {
-  /** The latest point of each metric, of rank 0, as MLflow's API has it: JSON objects with commas between them. */
+  /** The latest point of each metric, of rank 0 in its newest attempt, as MLflow's API has it: JSON objects with commas between them. */
   metrics: string | null
   datasets: RunDataset[] | null
   /** Logged models, in the order in which they were logged. */
@@ -91,7 +91,7 @@ export const LISTED = sql`
 const LISTED_SIZE = sql`octet_length(params::text) + octet_length(tags::text) + 400`
 
 /**
- * Summaries of metrics of a run, of rank 0: an index lookup each. Said with a limit, or Postgres may as well read all metrics
+ * Summaries of metrics of a run, of rank 0 in its newest attempt: an index lookup each. Said with a limit, or Postgres may as well read all metrics
  * of a run that has thousands; and not as rank 0, for which there is the index of all runs by metric: where Postgres takes
  * a new experiment for a small one, it would go through that for each.
  */
@@ -103,7 +103,7 @@ const summariesOf = (names: string[]) => sql`(
   cross join lateral (
     select * from series
     where series.workspace_id = runs.workspace_id and series.run_id = runs.id and series.name = asked.name
-      and series.rank < 1
+      and series.rank < 1 and series.newest
     limit 1
   ) as held
 )`
@@ -131,7 +131,7 @@ const FULL = sql`${LISTED},
     )
     from (
       select name, last_value, last_time, last_step from series
-      where series.workspace_id = runs.workspace_id and series.run_id = runs.id and series.rank = 0
+      where series.workspace_id = runs.workspace_id and series.run_id = runs.id and series.rank = 0 and series.newest
       order by name collate "C" limit ${METRICS_SHOWN}::int
     ) as shown
   ) as metrics,
@@ -247,7 +247,7 @@ const joinsOf = (metrics: OrderedMetric[]): SQL =>
       ({ alias, name }) => sql`
       left join series as ${sql.raw(alias)}
         on ${sql.raw(alias)}.workspace_id = runs.workspace_id and ${sql.raw(alias)}.run_id = runs.id
-          and ${sql.raw(alias)}.name = ${name} and ${sql.raw(alias)}.rank = 0`,
+          and ${sql.raw(alias)}.name = ${name} and ${sql.raw(alias)}.rank = 0 and ${sql.raw(alias)}.newest`,
     ),
   )
 
@@ -274,7 +274,7 @@ function byMetric(
     from series as ${alias}
     join runs on runs.workspace_id = ${alias}.workspace_id and runs.id = ${alias}.run_id ${joinsOf(order.metrics.slice(1))}
     where ${alias}.workspace_id = ${workspace} and ${alias}.experiment_id = ${experiment}::uuid
-      and ${alias}.name = ${metric.name} and ${alias}.rank = 0
+      and ${alias}.name = ${metric.name} and ${alias}.rank = 0 and ${alias}.newest
       and ${value} < 'NaN' ${begin} and ${sql.join(conditions, sql` and `)}
     order by ${value} ${ascending ? sql`asc` : sql`desc`}, ${orderBy(rest)}
     limit ${kind === '0' ? limit + 1 : 0}::int

@@ -106,7 +106,7 @@ export const RunListed = runFields
   .extend({
     metrics: z.record(z.string(), MetricListed).optional().openapi({
       description:
-        'Those of rank 0 that were asked for and that the run has; only where `metrics` asks for some.',
+        'Those of rank 0 that were asked for and that the run has, of the newest attempt; only where `metrics` asks for some.',
     }),
   })
   .openapi('RunListed')
@@ -121,7 +121,7 @@ export const SERIES_SHOWN = 1_000
 export const Run = runFields
   .extend({
     metrics: z.array(SeriesSummary).openapi({
-      description: `The first ${SERIES_SHOWN.toLocaleString('en')} by name and rank; /runs/{id}/metrics has them all.`,
+      description: `The first ${SERIES_SHOWN.toLocaleString('en')} by name and rank, each of its newest attempt; /runs/{id}/metrics has them all.`,
     }),
   })
   .openapi('Run')

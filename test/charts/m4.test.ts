@@ -16,6 +16,7 @@ const START = Date.parse('2026-01-01T00:00:00Z')
 /** A stretch of steps, as one call brings it. */
 interface Stretch {
   rank: number
+  attempt: number
   from: number
   stride: number
   count: number
@@ -26,6 +27,7 @@ interface Stretch {
 
 const stretch: fc.Arbitrary<Stretch> = fc.record({
   rank: fc.constantFrom(0, 0, 1),
+  attempt: fc.constantFrom(0, 0, 0, 1, 3),
   from: fc.oneof(fc.integer({ min: -5_000, max: 20_000 }), fc.constantFrom(0, 4_096)),
   stride: fc.constantFrom(0, 1, 1, 2, 7, 100),
   count: fc.oneof(fc.integer({ min: 1, max: 20 }), fc.integer({ min: 500, max: 3_000 })),
@@ -75,7 +77,7 @@ it('a chart is M4 of all points, whatever the axis, the zoom and the state of se
       const { body: run } = await tracker.post<Run>(`/experiments/${experiment}/runs`, {
         started_at: new Date(START).toISOString(),
       })
-      const ranks = new Map<number, Sample[]>()
+      const logged: Logged[] = []
       const seen = new Set<string>()
       for (const [call, event] of sequence.entries()) {
         if (event === 'seal') {
@@ -83,11 +85,12 @@ it('a chart is M4 of all points, whatever the axis, the zoom and the state of se
           continue
         }
         const samples = samplesOf(event, call).filter(({ step, value }) => {
-          const key = `${event.rank} ${step} ${value}`
+          const key = `${event.rank} ${event.attempt} ${step} ${value}`
           return !seen.has(key) && seen.add(key)
         })
         const body = {
           rank: event.rank,
+          attempt: event.attempt,
           series: [
             {
               name: 'a,b',
@@ -99,11 +102,14 @@ it('a chart is M4 of all points, whatever the axis, the zoom and the state of se
         }
         const { body: stored } = await tracker.post(`/runs/${run.id}/metrics`, body)
         expect(stored).toEqual({ stored: samples.length, duplicates: 0 })
-        ranks.set(event.rank, [...(ranks.get(event.rank) ?? []), ...samples])
+        logged.push({ rank: event.rank, attempt: event.attempt, samples })
       }
-      for (const { x, buckets, window } of zooms) {
+      for (const [{ x, buckets, window }, attempt] of zooms.flatMap((zoom) =>
+        ['newest', 'all', '1'].map((attempt) => [zoom, attempt] as const),
+      )) {
+        const curves = curvesOf(logged, attempt)
         const origin = x === 'step' ? undefined : x === 'time' ? 0 : START
-        const all = [...ranks.values()].flat()
+        const all = curves.flatMap(({ samples }) => samples)
         if (all.length === 0) continue
         const position = ({ step, time }: Sample) => (origin === undefined ? step : time - origin)
         const positions = all.map(position)
@@ -113,7 +119,7 @@ it('a chart is M4 of all points, whatever the axis, the zoom and the state of se
           .map((part) => low + Math.floor(part * (high - low)))
           .sort((x, y) => x - y)
         const range = window === undefined ? '' : `&from=${a}&to=${b}`
-        const path = `/charts?runs=${run.id}&names=${encodeURIComponent('a,b')}&x=${x}&buckets=${buckets}${range}`
+        const path = `/charts?runs=${run.id}&names=${encodeURIComponent('a,b')}&x=${x}&buckets=${buckets}&attempt=${attempt}${range}`
 
         const { status, body: chart } = await tracker.get<Chart>(`${path}&rank=all`)
         expect([status, chart.x, chart.complete]).toEqual([200, x, true])
@@ -122,29 +128,38 @@ it('a chart is M4 of all points, whatever the axis, the zoom and the state of se
         const [from = 0, to = 0] = window === undefined ? [low, high] : [a, b]
         // No more than were asked for, and as fine as that allows wherever the range begins.
         expect(bucketOf(to) - bucketOf(from)).toBeLessThan(buckets)
-        if (chart.bits > 0) expect(Math.floor((to - from) / (width / 2)) + 2).toBeGreaterThan(buckets)
+        // By time a chunk is as long as it was logged, also where a later attempt begins within it.
+        if (chart.bits > 0 && (x === 'step' || window !== undefined || attempt !== 'newest'))
+          expect(Math.floor((to - from) / (width / 2)) + 2).toBeGreaterThan(buckets)
 
         const isShown = (sample: Sample) => {
           const bucket = bucketOf(position(sample))
           return bucket >= bucketOf(from) && bucket <= bucketOf(to)
         }
-        const expected = [...ranks]
-          .sort(([one], [other]) => one - other)
-          .map(([rank, samples]) => ({ rank, buckets: m4(samples.filter(isShown), chart.bits, origin) }))
+        const expected = curves
+          .map(({ samples, ...of }) => ({ ...of, buckets: m4(samples.filter(isShown), chart.bits, origin) }))
           .filter(({ buckets }) => buckets.length > 0)
-          .map(({ rank, buckets }) => ({
+          .map(({ buckets, ...of }) => ({
             run_id: run.id,
             name: 'a,b',
-            rank,
+            ...of,
             buckets: wireBuckets(buckets, x),
           }))
         expect(chart.series).toEqual(expected)
 
         const { body: mean } = await tracker.get<Chart>(`${path}&rank=mean`)
-        const pooled = m4(all.filter(isShown), chart.bits, origin)
-        expect(mean.series.length).toBe(pooled.length === 0 ? 0 : 1)
-        for (const { rank, buckets } of mean.series) {
+        const means = [...Map.groupBy(curves, ({ attempt }) => attempt)]
+          .map(([attempt, some]): [number | null, Bucket[]] => {
+            const samples = some.flatMap(({ samples }) => samples)
+            return [attempt, m4(samples.filter(isShown), chart.bits, origin)]
+          })
+          .filter(([, buckets]) => buckets.length > 0)
+        expect(mean.series.map(({ attempt }) => attempt).sort()).toEqual(
+          means.map(([attempt]) => attempt).sort(),
+        )
+        for (const { rank, attempt, buckets } of mean.series) {
           expect(rank).toBe(null)
+          const pooled = new Map(means).get(attempt) ?? []
           expect(buckets.count).toEqual(pooled.map(({ count }) => count))
           expect(buckets.max).toEqual(wireBuckets(pooled, x).max)
           expect(buckets.min).toEqual(wireBuckets(pooled, x).min)
@@ -155,6 +170,36 @@ it('a chart is M4 of all points, whatever the axis, the zoom and the state of se
     { numRuns: 60, seed: 20261124 },
   )
 }, 120_000)
+
+interface Logged {
+  rank: number
+  attempt: number
+  samples: Sample[]
+}
+
+/** What there is to show, in order: of `newest` what no later attempt of the same rank has come to. */
+function curvesOf(
+  logged: Logged[],
+  attempt: string,
+): { rank: number; attempt: number | null; samples: Sample[] }[] {
+  const samplesOf = (some: Logged[]) => some.flatMap(({ samples }) => samples)
+  const newest = attempt === 'newest'
+  const groups = Map.groupBy(logged, ({ rank, attempt }) => (newest ? `${rank}` : `${rank} ${attempt}`))
+  return [...groups.values()]
+    .flatMap(([first, ...rest]) => (first === undefined ? [] : [[first, ...rest] as const]))
+    .map((group) => {
+      const [{ rank, attempt }] = group
+      if (!newest) return { rank, attempt, samples: samplesOf([...group]) }
+      const samples = group.flatMap((one) => {
+        const later = samplesOf(group.filter((other) => other.attempt > one.attempt))
+        const end = later.reduce((least, { step }) => Math.min(least, step), Number.POSITIVE_INFINITY)
+        return one.samples.filter(({ step }) => step < end)
+      })
+      return { rank, attempt: null, samples }
+    })
+    .filter((curve) => newest || attempt === 'all' || String(curve.attempt) === attempt)
+    .sort((one, other) => one.rank - other.rank || (one.attempt ?? 0) - (other.attempt ?? 0))
+}
 
 function expectClose(means: (number | string | null)[], pooled: Bucket[]) {
   expect(means.length).toBe(pooled.length)

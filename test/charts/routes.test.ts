@@ -49,6 +49,7 @@ describe('GET /charts', () => {
           run_id: run,
           name: 'loss',
           rank: 0,
+          attempt: null,
           buckets: {
             start: [3, 4],
             count: [1, 1],
@@ -126,6 +127,7 @@ describe('GET /charts', () => {
         run_id: run,
         name: 'a',
         rank: null,
+        attempt: null,
         buckets: {
           start: [1, 2],
           count: [3, 3],

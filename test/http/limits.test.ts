@@ -78,7 +78,7 @@ describe('more than a limit', () => {
     const { status, body } = await small.post<Problem>(`/runs/${run}/metrics`, points(['b', 'c']))
     expect([status, body.detail]).toEqual([
       413,
-      'The run would have more than 2 curves (names times ranks), the most it may have',
+      'The run would have more than 2 curves (names times ranks times attempts), the most it may have',
     ])
     const foreign = await mlflow(small).post('/runs/log-metric', {
       run_id: run.replaceAll('-', ''),

@@ -27,6 +27,7 @@ describe('summaries', () => {
     const expected = {
       name: 'loss',
       rank: 0,
+      attempt: 0,
       count: 7,
       last: { step: 5, value: 2, timestamp: T2 },
       min: { step: 3, value: -1, timestamp: T1 },
@@ -49,6 +50,7 @@ describe('summaries', () => {
       {
         name: 'loss',
         rank: 0,
+        attempt: 0,
         count: 1,
         last: { step: 1, value: '-Infinity', timestamp: T1 },
         min: null,

@@ -67,6 +67,7 @@ export interface Chart {
     run_id: string
     name: string
     rank: number | null
+    attempt: number | null
     buckets: {
       start: (number | string)[]
       count: number[]

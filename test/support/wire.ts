@@ -35,6 +35,7 @@ export interface Point {
 export interface Summary {
   name: string
   rank: number
+  attempt: number
   count: number
   last: Point
   min: Point | null

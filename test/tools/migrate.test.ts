@@ -70,15 +70,16 @@ describe('migrations', () => {
   it('give the database a time after which a statement ends, unless it has one, and take it back', async () => {
     const url = await emptyDatabase()
     const timeout = async () => (await query(url, 'show statement_timeout'))[0]?.statement_timeout
-    await migrate(url)
+    const names = await migrate(url)
+    const back = names.length - names.indexOf('0003_workspaces')
     expect(await timeout()).toBe('1min')
-    await rollback(url)
+    await rollback(url, back)
     expect(await timeout()).toBe('0')
     const own = new URL(url).pathname.slice(1)
     await query(url, `alter database ${own} set statement_timeout = '5s'`)
     await migrate(url)
     expect(await timeout()).toBe('5s')
-    await rollback(url)
+    await rollback(url, back)
     expect(await timeout()).toBe('5s')
   })
 
@@ -124,6 +125,67 @@ describe('migrations', () => {
     expect(await points()).toEqual(before)
     await rollback(url, names.length - 1)
     expect(await points()).toEqual(before)
+  })
+
+  it('make one series of the attempts of a run when they are taken back, and lose no point', async () => {
+    const url = await emptyDatabase()
+    const names = await migrate(url)
+    const id = '01990d2c-7a2f-7c0e-b1a7-0c5f3e8a9b10'
+    const log = (name: string, attempt: number, value: number, first: number, last: number) =>
+      query(
+        url,
+        `select log_points(
+           1, '${id}', null, null, null, 10, array['${name}'], array[2], array[1], array[2],
+           array[${first}], array[${last}], array[${last - first}], array[${first}], array[${last}], array[${last - first}],
+           array[${value}], array[${last}], array[${first}], array[${value}], array[${first}],
+           array[${first}], array[${value}], array[${first}],
+           array[null::smallint], array[0], array[0], array[0], array[0], array[1],
+           encode(float8send(${value}) || float8send(${value}), 'base64'), array[${attempt}]
+         )`,
+      )
+    await query(
+      url,
+      `insert into experiments (workspace_id, id, name, owner, creation_hash) values (1, '${id}', 'x', 'y', '');
+       insert into runs (workspace_id, id, experiment_id, creation_hash) values (1, '${id}', '${id}', '')`,
+    )
+    await log('loss', 0, 5, 1, 9)
+    await log('loss', 1, 7, 4, 6)
+    await log('loss', 3, 3, 5, 7)
+    await log('late', 2, 1, 1, 2)
+    const attempts = 'select name, attempt, newest, cut_step from series order by name, attempt'
+    expect(await query(url, attempts)).toEqual([
+      { name: 'late', attempt: 2, newest: true, cut_step: '1' },
+      { name: 'loss', attempt: 0, newest: false, cut_step: null },
+      { name: 'loss', attempt: 1, newest: false, cut_step: '4' },
+      { name: 'loss', attempt: 3, newest: true, cut_step: '5' },
+    ])
+    const points = () =>
+      query(url, 'select name, step, value, timestamp, rank from metrics order by name, step, value')
+    const before = await points()
+    expect(before).toHaveLength(8)
+    await rollback(url, names.length - names.indexOf('0004_attempts'))
+    expect(await points()).toEqual(before)
+    const summaries = `select name, count, calls, last_step, last_value, min_step, min_value, max_step, max_value from series order by name`
+    const late = { name: 'late', count: '2', calls: '1', last_step: '2', last_value: 1 }
+    expect(await query(url, summaries)).toEqual([
+      { ...late, min_step: '1', min_value: 1, max_step: '1', max_value: 1 },
+      {
+        name: 'loss',
+        count: '6',
+        calls: '3',
+        last_step: '9',
+        last_value: 5,
+        min_step: '5',
+        min_value: 3,
+        max_step: '4',
+        max_value: 7,
+      },
+    ])
+    await migrate(url)
+    expect(await points()).toEqual(before)
+    expect(await query(url, attempts)).toEqual(
+      ['late', 'loss'].map((name) => ({ name, attempt: 0, newest: true, cut_step: null })),
+    )
   })
 
   it('read every double bit by bit', async () => {
