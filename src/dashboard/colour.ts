@@ -57,7 +57,7 @@ export function strokesOf(ids: readonly string[]): Map<string, Stroke> {
   return strokes
 }
 
-/** A stroke for one of the ranks of a job, from dark to light. */
+/** A stroke for one of the ranks or attempts of a job, from dark to light. */
 export function shaded({ colour, dash }: Stroke, rank: number, ranks: number): Stroke {
   if (ranks === 0) return { colour, dash }
   const shade = (rank / ranks - 0.5) * 0.9

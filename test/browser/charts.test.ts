@@ -31,9 +31,10 @@ async function createRun(name: string): Promise<string> {
   return (await stage.ask<{ id: string }>('POST', `/experiments/${experiment}/runs`, { name })).id
 }
 
-const log = (run: string, metrics: Record<string, Logged>, rank = 0) =>
+const log = (run: string, metrics: Record<string, Logged>, rank = 0, attempt = 0) =>
   stage.ask('POST', `/runs/${run}/metrics`, {
     rank,
+    attempt,
     series: Object.entries(metrics).map(([name, logged]) => ({ name, ...logged })),
   })
 
@@ -340,6 +341,67 @@ it('shows the ranks of a job, as a band or one by one, and which lags behind', a
     .toBeCloseTo(10 - 1.5 + 1.5, 9)
   const row = (await points(page, 'loss'))[30]
   expect([Number(row?.bucket_min), Number(row?.bucket_max)]).toEqual([8.5, 11.5])
+  await page.context().close()
+})
+
+it('shows a job that went on from a checkpoint as one curve, or each of its attempts', async () => {
+  const run = await createRun('resumed')
+  const part = (attempt: number, from: number, to: number): Logged => {
+    const steps = upTo(to).slice(from)
+    return { steps, values: steps.map((step) => step + 1_000 * attempt) }
+  }
+  await log(run, { loss: part(0, 0, 90) })
+  await log(run, { loss: part(1, 50, 70) }, 0, 1)
+  const page = await stage.visit(`/r/${run}`)
+  await ready(page, 'loss')
+  const figure = page.locator('figure[aria-label="loss"]')
+  await figure.hover()
+  await figure.getByRole('button', { name: 'Table' }).click()
+  const table = async () =>
+    (await figure.locator('tbody tr').allTextContents()).map((text) => text.replaceAll(/\s+/g, ' ').trim())
+  expect(await table()).toEqual([expect.stringMatching(/^resumed ?1,?069/)])
+  expect((await points(page, 'loss')).map(({ value }) => Number(value))).toEqual([
+    ...upTo(50),
+    ...part(1, 50, 70).values,
+  ])
+  await page.getByRole('combobox', { name: 'Attempts' }).selectOption('All attempts')
+  await expect.poll(async () => (await table()).length).toBe(2)
+  expect(await table()).toEqual([
+    expect.stringMatching(/^resumed · attempt 0 ?89/),
+    expect.stringMatching(/^resumed · attempt 1 ?1,?069/),
+  ])
+  expect(new URL(page.url()).searchParams.get('attempts')).toBe('all')
+  const rows = await points(page, 'loss')
+  expect(rows.map(({ attempt, value }) => [Number(attempt), Number(value)])).toEqual([
+    ...upTo(90).map((value) => [0, value]),
+    ...part(1, 50, 70).values.map((value) => [1, value]),
+  ])
+  const box = await plotOf(page, 'loss').boundingBox()
+  await page.mouse.move((box?.x ?? 0) + 0.65 * (box?.width ?? 0), (box?.y ?? 0) + 40)
+  expect(await page.locator('.tooltip .name').allTextContents()).toEqual([
+    'resumed · attempt 1',
+    'resumed · attempt 0',
+  ])
+  await page.reload()
+  await plotOf(page, 'loss').waitFor()
+  await page.getByRole('combobox', { name: 'Attempts' }).selectOption('Newest attempt')
+  await ready(page, 'loss')
+  expect(new URL(page.url()).searchParams.has('attempts')).toBe(false)
+  await page.context().close()
+})
+
+it('takes from the screen what a new attempt will log again', async () => {
+  const run = await makeRun('preempted', { loss: { steps: upTo(20_000), values: noise(20_000) } }, 'running')
+  const page = await stage.visit(`/r/${run}?from=15000&to=15100`)
+  await ready(page, 'loss')
+  await expect.poll(async () => (await points(page, 'loss')).length).toBe(101)
+  await log(run, { loss: { steps: [15_050], values: [7] } }, 0, 1)
+  await expect.poll(async () => (await points(page, 'loss')).at(-1)?.value).toBe('7')
+  expect(await points(page, 'loss')).toHaveLength(51)
+  await log(run, { loss: { steps: [10_000], values: [8] } }, 0, 1)
+  await expect.poll(async () => (await points(page, 'loss')).length).toBe(1)
+  await log(run, { loss: { steps: [9_000], values: [8] } }, 0, 2)
+  await expect.poll(async () => (await points(page, 'loss')).length).toBe(0)
   await page.context().close()
 })
 

@@ -3,7 +3,7 @@ import { useMemo } from 'preact/hooks'
 import { Value } from '../ui/parts.tsx'
 import { type Axis, placeOf, type Range } from './buckets.ts'
 import type { Shape } from './shape.ts'
-import { placeText } from './tooltip.tsx'
+import { attemptText, placeText } from './tooltip.tsx'
 
 interface At {
   x: number
@@ -62,11 +62,12 @@ export function DataTable({
           </tr>
         </thead>
         <tbody>
-          {rows.map(({ shape: { run, rank, stroke }, last, min, max, odd }) => (
-            <tr key={`${run.id} ${rank}`}>
+          {rows.map(({ shape: { run, rank, attempt, stroke }, last, min, max, odd }) => (
+            <tr key={`${run.id} ${rank} ${attempt}`}>
               <th scope="row">
                 <i class="swatch" style={{ background: stroke.colour }} />
                 {run.name}
+                {attemptText(attempt)}
               </th>
               {hasRanks && <td class="right number">{rank ?? 'mean'}</td>}
               {[last, min, max].map((at, i) => (

@@ -8,12 +8,14 @@ import { type Batch, batches, bucketsFor, type Wanted, widthFor } from './batch.
 import { type Axis, type Buckets, merge, type Range } from './buckets.ts'
 import { decode, Origins } from './decode.ts'
 import { askChart, missingRuns } from './request.ts'
-import type { Ranks } from './view.ts'
+import type { Attempts, Ranks } from './view.ts'
 
 export interface Curve {
   run: string
   /** Null for the mean of all. */
   rank: number | null
+  /** Null where attempts are put together. */
+  attempt: number | null
   whole?: Buckets
   /** Finer buckets of a part of the axis. */
   detail?: { buckets: Buckets; range: Range }
@@ -59,6 +61,7 @@ export type Liveness = 'off' | 'live' | 'paused' | 'lost'
 export class Feed {
   readonly x: Axis
   readonly ranks: Ranks
+  readonly attempts: Attempts
   readonly origins = new Origins()
   readonly liveness = signal<Liveness>('off')
   readonly #entries = new Map<string, Entry>()
@@ -76,9 +79,10 @@ export class Feed {
   #period = PERIOD
   readonly #onVisibility = () => this.#pulse()
 
-  constructor(x: Axis, ranks: Ranks) {
+  constructor(x: Axis, ranks: Ranks, attempts: Attempts) {
     this.x = x
     this.ranks = ranks
+    this.attempts = attempts
     document.addEventListener('visibilitychange', this.#onVisibility)
   }
 
@@ -308,21 +312,35 @@ export class Feed {
 
   /** Asks for all of a lot, or for what is new of it, and puts it where it belongs. */
   async #fetch(lot: Lot, signal: AbortSignal): Promise<void> {
-    const answer = await askChart(this.x, this.ranks, lot, signal)
+    const answer = await askChart(this.x, this, lot, signal)
     if (signal.aborted || (lot.range && lot.generation !== this.#generation)) return
     if (!answer) return
     const { chart, etag } = answer
     lot.next = chart.next
     lot.etag = etag
     const changed = new Set<Entry>()
+    const answered = new Set<Curve>()
     for (const series of chart.series) {
-      const entry = this.#entries.get(series.name)
+      const { name, run_id: run, rank, attempt } = series
+      const entry = this.#entries.get(name)
       if (!entry) continue
-      const key = `${series.run_id} ${series.rank}`
-      const curve = entry.curves.get(key) ?? { run: series.run_id, rank: series.rank, version: 0 }
+      const key = `${run} ${rank} ${attempt}`
+      const curve = entry.curves.get(key) ?? { run, rank, attempt, version: 0 }
       entry.curves.set(key, curve)
       this.#put(curve, decode(series, chart, this.origins), lot.range, chart.complete)
       changed.add(entry)
+      answered.add(curve)
+    }
+    if (chart.complete && lot.range) {
+      // What was there is gone: another attempt has begun before it.
+      for (const entry of this.#of(lot)) {
+        for (const curve of entry.curves.values()) {
+          if (!curve.detail || answered.has(curve) || !lot.runs.includes(curve.run)) continue
+          delete curve.detail
+          curve.version++
+          changed.add(entry)
+        }
+      }
     }
     this.#answered(lot, lot.runs)
     for (const entry of changed) entry.watch?.changed()

@@ -248,11 +248,11 @@ function drawMarks(ctx: CanvasRenderingContext2D, { drawn, stroke: { colour } }:
 /** By how much of its job's progress a rank lags behind when it is a straggler. */
 const LAG = 0.02
 
-/** Ranks of a job that are not as far as its furthest one. */
+/** Ranks of a job that are not as far as its furthest one in the same attempt. */
 export function stragglersOf(shapes: readonly Shape[]): Shape[] {
   const jobs = Map.groupBy(
     shapes.filter(({ rank, drawn }) => rank !== null && drawn.x.length > 0),
-    ({ run }) => run.id,
+    ({ run, attempt }) => `${run.id} ${attempt}`,
   )
   return [...jobs.values()].flatMap((ranks) => {
     const first = Math.min(...ranks.map(({ drawn }) => drawn.x[0] ?? 0))

@@ -2,7 +2,7 @@
 import { api, type Chart, Problem } from '../api.ts'
 import type { Axis, Range } from './buckets.ts'
 import { endOf } from './decode.ts'
-import type { Ranks } from './view.ts'
+import type { Attempts, Ranks } from './view.ts'
 
 export interface Question {
   names: readonly string[]
@@ -17,7 +17,7 @@ export interface Question {
 /** @returns undefined where nothing has changed since the last answer */
 export async function askChart(
   x: Axis,
-  ranks: Ranks,
+  { ranks, attempts }: { ranks: Ranks; attempts: Attempts },
   { names, runs, range, buckets, next, etag }: Question,
   signal: AbortSignal,
 ): Promise<{ chart: Chart; etag: string | null } | undefined> {
@@ -27,6 +27,7 @@ export async function askChart(
     x,
     buckets: String(buckets),
     ...(ranks !== 'one' && { rank: ranks }),
+    ...(attempts === 'all' && { attempt: attempts }),
     ...(range && { from: endOf(x, range[0]), to: endOf(x, range[1]) }),
     ...(next && { since: next }),
   }

@@ -5,6 +5,7 @@ import { duration, si } from '../format.ts'
 import { type Axis, placeOf, type Range } from './buckets.ts'
 import type { Axes, Picture } from './plot.ts'
 import { extentOf, type Shape } from './shape.ts'
+import { attemptText } from './tooltip.tsx'
 
 export interface Saved extends Picture {
   name: string
@@ -24,7 +25,8 @@ function download(name: string, blob: Blob): void {
 const fileName = (name: string, ending: string) => `${name.replaceAll(/[^\p{L}\p{N}._-]+/gu, '-')}.${ending}`
 
 const LEGEND_LINE = 18
-const labelOf = ({ run, rank }: Shape) => (rank ? `${run.name} · rank ${rank}` : run.name)
+const labelOf = ({ run, rank, attempt }: Shape) =>
+  `${run.name}${rank ? ` · rank ${rank}` : ''}${attemptText(attempt)}`
 
 /** The chart as it is on screen, with its title and which run has which colour. */
 export async function savePng({ name, shapes }: Saved, canvas: HTMLCanvasElement): Promise<void> {
@@ -57,7 +59,7 @@ export async function savePng({ name, shapes }: Saved, canvas: HTMLCanvasElement
 /** All points that are drawn in sight, and how many stand behind each. */
 export function saveCsv({ name, shapes, range: [from, to], axes }: Saved): void {
   const column = axes.x === 'relative' ? 'milliseconds' : axes.x
-  const rows = shapes.flatMap(({ run, rank, drawn, line }) => {
+  const rows = shapes.flatMap(({ run, rank, attempt, drawn, line }) => {
     const part = []
     const isSmooth = line !== drawn
     const { x, y, low, high, count, marks } = drawn
@@ -69,6 +71,7 @@ export function saveCsv({ name, shapes, range: [from, to], axes }: Saved): void 
         run_id: run.id,
         run: run.name,
         rank: rank ?? 'mean',
+        ...(attempt !== null && { attempt }),
         metric: name,
         [column]: axes.x === 'time' ? new Date(at).toISOString() : at,
         value: Number.isNaN(value) ? (mark?.kind ?? 'NaN') : value,

@@ -17,7 +17,9 @@ export interface Layout {
 export interface Shape {
   run: ChartedRun
   rank: number | null
-  /** That of the run, lighter or darker by rank where there are several. */
+  /** Null where attempts are put together. */
+  attempt: number | null
+  /** That of the run, lighter or darker by rank and attempt where there are several. */
   stroke: Stroke
   drawn: Drawn
   /** What is read: smoothed where it is asked for. */
@@ -56,7 +58,7 @@ export function domainOf(drawn: readonly Drawn[], isLog: boolean): Range | undef
 export class Shapes {
   readonly #cached = new WeakMap<Curve, Cached>()
 
-  /** Shapes in the order of the runs, then of ranks, and the part of the axis that they cover. */
+  /** Shapes in the order of the runs, then of ranks and attempts, and the part of the axis that they cover. */
   of(
     curves: readonly Curve[],
     runs: readonly ChartedRun[],
@@ -65,16 +67,23 @@ export class Shapes {
     const places = new Map(runs.map(({ id }, i) => [id, i]))
     const shown = curves
       .filter(({ run }) => places.has(run))
-      .sort((a, b) => (places.get(a.run) ?? 0) - (places.get(b.run) ?? 0) || Number(a.rank) - Number(b.rank))
+      .sort(
+        (a, b) =>
+          (places.get(a.run) ?? 0) - (places.get(b.run) ?? 0) ||
+          Number(a.rank) - Number(b.rank) ||
+          Number(a.attempt) - Number(b.attempt),
+      )
     const drawn = shown.map((curve) => this.#drawn(curve))
     const domain = domainOf(drawn, layout.isLogX)
     const length = domain ? domain[1] - domain[0] : 0
-    const ranks = Math.max(0, ...shown.map(({ rank }) => rank ?? 0))
+    const ranks = 1 + Math.max(0, ...shown.map(({ rank }) => rank ?? 0))
+    const attempts = 1 + Math.max(0, ...shown.map(({ attempt }) => attempt ?? 0))
     const shapes = shown.flatMap((curve, i) => {
       const run = runs[places.get(curve.run) ?? -1]
       const one = drawn[i]
       if (!run || !one) return []
-      const stroke = curve.rank === null ? run.stroke : shaded(run.stroke, curve.rank, ranks)
+      const shade = (curve.rank ?? 0) * attempts + (curve.attempt ?? 0)
+      const stroke = shaded(run.stroke, shade, ranks * attempts - 1)
       return [{ ...this.#shape(curve, one, layout, length), run, stroke }]
     })
     return { shapes, domain }
@@ -117,6 +126,7 @@ export class Shapes {
     const { x, low, high } = drawn.band
     const shape: Laid = {
       rank: curve.rank,
+      attempt: curve.attempt,
       drawn,
       line,
       full: laid(line),

@@ -28,8 +28,8 @@ darkness.addEventListener('change', ({ matches }) => {
 })
 
 export function useShared(runs: readonly ChartedRun[], { view, set, drag }: ViewState): Shared {
-  const { x, ranks } = view
-  const feed = useMemo(() => new Feed(x, ranks), [x, ranks])
+  const { x, ranks, attempts } = view
+  const feed = useMemo(() => new Feed(x, ranks, attempts), [x, ranks, attempts])
   useEffect(() => () => feed.close(), [feed])
   useEffect(() => feed.setLive(new Set(runs.flatMap(({ id, isLive }) => (isLive ? [id] : [])))), [feed, runs])
 

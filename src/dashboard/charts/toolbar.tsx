@@ -4,7 +4,7 @@ import { useShortcuts } from '../ui/shortcuts.tsx'
 import type { Axis } from './buckets.ts'
 import type { Feed } from './feed.ts'
 import type { Shared } from './shared.ts'
-import type { Ranks, ViewState } from './view.ts'
+import type { Attempts, Ranks, ViewState } from './view.ts'
 
 const AXES: [Axis, string][] = [
   ['step', 'Step'],
@@ -15,6 +15,10 @@ const RANKS: [Ranks, string][] = [
   ['one', 'Rank 0'],
   ['mean', 'Mean of ranks'],
   ['all', 'All ranks'],
+]
+const ATTEMPTS: [Attempts, string][] = [
+  ['newest', 'Newest attempt'],
+  ['all', 'All attempts'],
 ]
 /** Of the axis, in percent. */
 const MOST_SMOOTH = 20
@@ -84,6 +88,19 @@ export function Toolbar({ shared, state: { view, set, drag } }: { shared: Shared
           onChange={({ currentTarget: { value } }) => set({ ranks: value === 'one' ? null : value })}
         >
           {RANKS.map(([value, label]) => (
+            <option key={value} value={value}>
+              {label}
+            </option>
+          ))}
+        </select>
+      </label>
+      <label>
+        <span class="hidden">Attempts of a job that was preempted</span>
+        <select
+          value={view.attempts}
+          onChange={({ currentTarget: { value } }) => set({ attempts: value === 'newest' ? null : value })}
+        >
+          {ATTEMPTS.map(([value, label]) => (
             <option key={value} value={value}>
               {label}
             </option>

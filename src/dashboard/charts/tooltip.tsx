@@ -4,6 +4,7 @@ import { duration, exact, short } from '../format.ts'
 import type { Axis } from './buckets.ts'
 import type { Place } from './plot.ts'
 import type { Reading } from './reading.ts'
+import type { Shape } from './shape.ts'
 
 /** As many as fit a screen. */
 const MOST = 100
@@ -19,8 +20,12 @@ export const placeText = (x: Axis, value: number): string =>
       ? exact(new Date(value).toISOString())
       : `after ${duration(value)}`
 
-const nameOf = ({ shape: { run, rank } }: Reading, hasRanks: boolean) =>
-  hasRanks && rank !== null ? `${run.name} · rank ${rank}` : run.name
+const nameOf = ({ run, rank, attempt }: Shape, hasRanks: boolean) =>
+  `${run.name}${hasRanks && rank !== null ? ` · rank ${rank}` : ''}${attemptText(attempt)}`
+
+/** Behind the name of a run, which attempt of it is meant; nothing where attempts are put together. */
+export const attemptText = (attempt: number | null): string =>
+  attempt === null ? '' : ` · attempt ${attempt}`
 
 /** A value in words. */
 export const valueText = ({ value, mark }: Pick<Reading, 'value' | 'mark'>): string => {
@@ -70,11 +75,11 @@ export function Tooltip({
       <ol>
         {shown.map((reading) => {
           const { shape, raw, spread } = reading
-          const { run, rank, stroke } = shape
+          const { run, rank, attempt, stroke } = shape
           return (
-            <li key={`${run.id} ${rank}`} class={run.id === lifted ? 'lifted' : undefined}>
+            <li key={`${run.id} ${rank} ${attempt}`} class={run.id === lifted ? 'lifted' : undefined}>
               <i style={{ background: stroke.colour }} />
-              <span class="name">{nameOf(reading, hasRanks)}</span>
+              <span class="name">{nameOf(shape, hasRanks)}</span>
               <b class="number">{valueText(reading)}</b>
               {raw !== undefined && !Number.isNaN(raw) && <span class="faint number">{short(raw)}</span>}
               {spread && (

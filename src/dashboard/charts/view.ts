@@ -6,6 +6,9 @@ import type { Axis, Range } from './buckets.ts'
 /** Rank 0, the mean of all ranks, or a curve for each. */
 export type Ranks = 'one' | 'mean' | 'all'
 
+/** One curve of what stands after all attempts of a job, or a curve for each. */
+export type Attempts = 'newest' | 'all'
+
 export interface View {
   x: Axis
   /** The half-life of smoothing, in percent of the axis; 0 for none. */
@@ -13,6 +16,7 @@ export interface View {
   isLogX: boolean
   isLogY: boolean
   ranks: Ranks
+  attempts: Attempts
   range: Range | undefined
   /** The metric whose chart is enlarged. */
   chart: string | null
@@ -43,6 +47,7 @@ export function viewOf(search: URLSearchParams): View {
     isLogX: log.includes('x') && x !== 'time',
     isLogY: log.includes('y'),
     ranks: ranks === 'mean' || ranks === 'all' ? ranks : 'one',
+    attempts: search.get('attempts') === 'all' ? 'all' : 'newest',
     range: from < to ? [from, to] : undefined,
     chart: search.get('chart'),
     metric: search.get('metric') ?? '',
