@@ -25,6 +25,7 @@ const NO_NUMBER = [
   '1e400',
 ]
 const NO_COUNT = [...NO_NUMBER, '0', '-1', '99999999999999999999']
+const NO_ATTEMPT = [...NO_NUMBER, '-1', '2147483648', 'NEWEST']
 const NO_INT64 = [...NO_NUMBER, '9223372036854775808', '-9223372036854775809', '-', '--1']
 const NO_CURSOR = [
   'x',
@@ -116,11 +117,15 @@ const NATIVE: [target: string, Record<string, string[]>][] = [
       metrics: ['', '.', '%00', '%0A', 'x'.repeat(251), `a${'&metrics=a'.repeat(50)}`],
     },
   ],
-  ['/runs/{run}/metrics', { limit: NO_COUNT, cursor: NO_CURSOR.filter((value) => !/^1\.2/.test(value)) }],
+  [
+    '/runs/{run}/metrics',
+    { attempt: NO_ATTEMPT, limit: NO_COUNT, cursor: NO_CURSOR.filter((value) => !/^1\.2/.test(value)) },
+  ],
   [
     '/runs/{run}/metrics/loss',
     {
       rank: [...NO_NUMBER, '-1', '2147483648'],
+      attempt: [...NO_ATTEMPT, 'all'],
       from_step: NO_INT64,
       to_step: NO_INT64,
       limit: [...NO_COUNT, '50001'],
@@ -131,11 +136,12 @@ const NATIVE: [target: string, Record<string, string[]>][] = [
     '/charts?runs={run}&names=loss',
     {
       rank: [...NO_NUMBER, '-1', 'ALL'],
+      attempt: NO_ATTEMPT,
       x: ['', 'steps', 'TIME', '%00'],
       buckets: [...NO_COUNT, '1', '4097'],
       from: NO_INT64,
       to: NO_INT64,
-      since: ['', 'x', '1', '1.', '.1', '999.1', '1.9999999999999999'],
+      since: ['', 'x', '1', '1.', '.1', '999.1', '1.9999999999999999', '1.1.', '1.1.0'],
     },
   ],
   [

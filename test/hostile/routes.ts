@@ -109,7 +109,9 @@ const NATIVE: BodyRoute[] = [
       'metrics.0.timestamp': 'moment',
       'metrics.0.unknown': 'unknown',
       'metrics.0.rank': 'unknown',
+      'metrics.0.attempt': 'unknown',
       rank: 'rank',
+      attempt: 'rank',
       unknown: 'unknown',
     },
   ),
@@ -128,6 +130,7 @@ const NATIVE: BodyRoute[] = [
       'series.0.values.1': 'double',
       'series.0.unknown': 'unknown',
       rank: 'rank',
+      attempt: 'rank',
     },
   ),
 ]
