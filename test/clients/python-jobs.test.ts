@@ -13,6 +13,7 @@ beforeAll(async () => {
 afterAll(cleanUp, 60_000)
 
 interface Run {
+  experiment_id: string
   status: string
   seed: number
   params: object
@@ -69,14 +70,15 @@ describe('a run that is logged offline', () => {
 })
 
 describe('a process that is forked after it has begun a run', () => {
-  it('loses nothing of its children, nor of itself', async () => {
+  it('loses nothing of its children, nor of itself, in the experiment of its name that is there', async () => {
+    const made = await tracker.send('POST', '/experiments', { name: 'forks', owner: 'alice' })
     const spool = await temporaryFolder()
     const id = await runPython([path.join(SCRIPTS, 'forks.py')], {
       EDGERUN_URI: tracker.url,
       EDGERUN_SPOOL: spool,
     })
     const run = await runOf(id)
-    expect(run.status).toBe('completed')
+    expect([run.status, run.experiment_id]).toEqual(['completed', (made.body as { id: string }).id])
     expect(counts(run)).toEqual({
       'parent 0': 1_000,
       ...Object.fromEntries([1, 2, 3, 4].map((child) => [`child ${child} 0`, 1_000])),

@@ -34,7 +34,9 @@ class FakeTracker:
         with self._lock:
             self.requests.append((method, path, body))
             self.fault(method, path, body)
-            if (method, path) == ("POST", "/experiments"):
+            if path == "/experiments":
+                if method == "GET":
+                    return list(reversed(self.experiments.values()))
                 return self._create(self.experiments, body)
             found = re.fullmatch("/experiments/([^/]+)/runs", path)
             if found:

@@ -253,6 +253,14 @@ class SenderTest(unittest.TestCase):
         self.go_on(late, 5)
         self.assertEqual(self.tracker.runs[RUN]["params"], {"lr": 0.1, "seed": 7})
 
+    def test_takes_the_experiment_of_that_name_and_owner_that_is_there(self) -> None:
+        for id, name, owner in (("1", "digits", "bob"), ("2", "digits", "alice"), ("3", "digits 2", "alice")):
+            self.tracker.handle("POST", "/experiments", {"id": id, "name": name, "owner": owner})
+        _, sender = self.begin()
+        self.go_on(sender, 2)
+        self.assertEqual(self.tracker.runs[RUN]["experiment"], "2")
+        self.assertEqual(len(self.tracker.experiments), 3)
+
     def test_resumes_the_run_of_an_attempt_before(self) -> None:
         _, sender = self.begin()
         self.go_on(sender, 2)

@@ -234,16 +234,7 @@ class Delivery:
 
     def _create(self, action: Mapping[str, Any]) -> None:
         """Creates experiment and run, or finds that they are there."""
-        experiment = self._head["experiment"]
-        if experiment.get("name"):
-            try:
-                self._api.request(
-                    "POST", "/experiments", {key: experiment[key] for key in ("id", "name", "owner")}
-                )
-            except ApiError as error:
-                # It is there, created in another way; or a key that is for this experiment alone may not create any.
-                if error.status not in (403, 409):
-                    raise
+        experiment = self._experiment()
         named = {key: dict(action.get(key) or {}) for key in ("params", "tags")}
         new: dict[str, Any] = {
             key: action[key] for key in ("name", "seed", "started_at") if action.get(key) is not None
@@ -252,7 +243,7 @@ class Delivery:
         if self._head.get("heartbeat_timeout"):
             new["heartbeat_timeout"] = self._head["heartbeat_timeout"]
         at_once = {key: values for key, values in named.items() if 0 < len(values) <= 1_000}
-        path = f"/experiments/{experiment['id']}/runs"
+        path = f"/experiments/{experiment}/runs"
         change: dict[str, Any] = {}
         try:
             try:
@@ -286,6 +277,39 @@ class Delivery:
                 self._change({key: values})
         self.run_exists = True
         self._missing_since = None
+
+    def _experiment(self) -> str:
+        """The id of the experiment: of one by name, the oldest of that name and owner, which is created if there is none.
+
+        Whoever comes at the same time creates it under the same id, so it is one all the same.
+        """
+        head = self._head["experiment"]
+        own = str(head["id"])
+        if not head.get("name"):
+            return own
+        wanted = {key: head[key] for key in ("name", "owner")}
+        try:
+            query = {"q": head["name"], "owner": head["owner"], "limit": 1_000}
+            found = [
+                str(experiment["id"])
+                for experiment in self._api.pages("/experiments", query)
+                if all(experiment[key] == value for key, value in wanted.items())
+            ]
+            if found:
+                return own if own in found else found[-1]
+        except (KeyError, TypeError) as error:
+            raise Unreachable("Something answered that is no tracker") from error
+        except ApiError as error:
+            # A key for one experiment or run alone may not look.
+            if error.status != 403:
+                raise
+        try:
+            self._api.request("POST", "/experiments", {"id": own, **wanted})
+        except ApiError as error:
+            # Nor create any; 409: it is there, and has another name by now.
+            if error.status not in (403, 409):
+                raise
+        return own
 
     def _change_or_create(self, change: dict[str, Any]) -> None:
         try:

@@ -425,7 +425,9 @@ class Run:
             while not self._is_sent() and time.monotonic() < deadline:
                 time.sleep(0.01)
             return
-        for cleanup in self._cleanups:
+        # A signal that comes meanwhile does not call them again.
+        cleanups, self._cleanups = self._cleanups, []
+        for cleanup in cleanups:
             cleanup()
         if self.mode != "disabled" and self._writer is not None:
             if not self._is_child:
@@ -611,8 +613,8 @@ def init(
     """Begins a run, or goes on with the one of this job, and returns at once, whether or not there is a tracker.
 
     Args:
-        experiment: Its name, or the id of one that is there. A name stands for the owner's experiment of that name, which
-            is created with its first run.
+        experiment: Its name, or the id of one that is there. A name stands for the owner's oldest experiment of that name,
+            which is created with its first run.
         owner: Of the experiment; the user of this process where left out.
         name: Of the run.
         params: What it is made with. Mappings within mappings become names with dots.
