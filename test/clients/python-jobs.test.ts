@@ -1,5 +1,5 @@
 /** The Python client and a tracker, in jobs as people run them. */
-import { cp, mkdir, readdir, rm } from 'node:fs/promises'
+import { cp, mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { freePort } from '../../tools/local/ports.ts'
@@ -92,7 +92,7 @@ describe('a job of four ranks', () => {
     const spool = path.join(folder, 'spool')
     await mkdir(spool)
     const port = await freePort()
-    const steps = 120
+    const steps = 300
     const start = (attempt: number) =>
       startPython(
         [
@@ -123,7 +123,11 @@ describe('a job of four ranks', () => {
       if (id === undefined) return 0
       return (await runOf(id)).metrics.find(({ name }) => name === 'mean_loss')?.last.step ?? 0
     }
-    await until('it is under way', async () => (await lastStep()) >= 20)
+    const checkpoint = async () => {
+      const text = await readFile(path.join(folder, 'checkpoint.json'), 'utf8').catch(() => '[[], 0]')
+      return (JSON.parse(text) as [number[], number])[1]
+    }
+    await until('it is under way', async () => (await checkpoint()) >= 20 && (await ids()).length > 0)
     // The ranks first: whoever started them would else be gone before they can be told apart.
     const ranks = (await children(first.child.pid ?? 0)).slice(0, 4)
     for (const pid of [...ranks, first.child.pid ?? 0]) process.kill(pid, 'SIGKILL')
@@ -153,7 +157,6 @@ describe('a job of four ranks', () => {
 
 /** The processes that another one has started. */
 async function children(pid: number): Promise<number[]> {
-  const { readFile } = await import('node:fs/promises')
   const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')
   return text.trim().split(' ').filter(Boolean).map(Number)
 }
