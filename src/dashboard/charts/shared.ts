@@ -46,7 +46,12 @@ export function useShared(runs: readonly ChartedRun[], { view, set, drag }: View
   latest.current = { x, set, drag, feed }
   const actions = useMemo(
     (): Pick<Shared, 'zoom' | 'pan' | 'enlarge'> => ({
-      zoom: (part) => latest.current.set(rangeChanges(part, latest.current.x)),
+      zoom: (part) => {
+        // At once: the address is read with the next rendering.
+        range.value = part
+        latest.current.feed.show(part)
+        latest.current.set(rangeChanges(part, latest.current.x))
+      },
       pan: (part, isOver) => {
         range.value = part
         latest.current.feed.show(part)
