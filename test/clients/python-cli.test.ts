@@ -152,16 +152,16 @@ describe('export', () => {
     })
     const lines = (await edgerun.output('export', run, '--csv')).split('\n')
     expect(lines).toEqual([
-      'name,rank,step,value,timestamp',
-      expect.stringMatching(/^train\/loss,0,0,3,20\S+Z$/),
-      expect.stringMatching(/^train\/loss,0,1,0\.3333333333333333,20\S+Z$/),
-      'x,2,7,-0.0,1970-01-01T00:00:00.000Z',
+      'name,rank,attempt,step,value,timestamp',
+      expect.stringMatching(/^train\/loss,0,0,0,3,20\S+Z$/),
+      expect.stringMatching(/^train\/loss,0,0,1,0\.3333333333333333,20\S+Z$/),
+      'x,2,0,7,-0.0,1970-01-01T00:00:00.000Z',
       '',
     ])
     const file = path.join(folder, 'x.jsonl')
     await edgerun.output('export', run, '--jsonl', '--metric', 'x', '-o', file)
     expect(await readFile(file, 'utf8')).toBe(
-      '{"name": "x", "rank": 2, "step": 7, "value": -0.0, "timestamp": "1970-01-01T00:00:00.000Z"}\n',
+      '{"name": "x", "rank": 2, "attempt": 0, "step": 7, "value": -0.0, "timestamp": "1970-01-01T00:00:00.000Z"}\n',
     )
     const { code, err } = await edgerun.run(
       'export',
@@ -176,6 +176,37 @@ describe('export', () => {
     await expect(readFile(path.join(folder, 'y.csv'))).rejects.toThrow('ENOENT')
   })
 
+  it('has every attempt of a job that went on from a checkpoint, and import takes them over', async () => {
+    const { runs } = await sweep([[5, 4, 3, 2]])
+    const [run = ''] = runs
+    await post(`/runs/${run}/metrics`, {
+      attempt: 1,
+      series: [{ name: 'train/loss', steps: [2, 3], values: [2.5, 1.5] }],
+    })
+    const file = path.join(folder, 'attempts.csv')
+    await edgerun.output('export', run, '--csv', '-o', file)
+    const text = await readFile(file, 'utf8')
+    const rows = text.trimEnd().split('\n').slice(1)
+    expect(rows.map((line) => line.split(',').slice(1, 5).map(Number))).toEqual([
+      [0, 0, 0, 5],
+      [0, 0, 1, 4],
+      [0, 0, 2, 3],
+      [0, 0, 3, 2],
+      [0, 1, 2, 2.5],
+      [0, 1, 3, 1.5],
+    ])
+    const { runs: imported } = await edgerun.json<{ runs: { id: string }[] }>(
+      'import',
+      file,
+      '--owner',
+      'again',
+    )
+    expect(await edgerun.output('export', imported[0]?.id ?? '', '--csv')).toBe(text)
+    await tracker.send('PATCH', `/runs/${run}`, { status: 'completed' })
+    const tailed = (await edgerun.output('tail', run, '--json')).trimEnd().split('\n')
+    expect(tailed.map((line) => JSON.parse(line))).toMatchObject([{ attempt: 1, step: 3, value: 1.5 }])
+  })
+
   it('ends quietly when nobody reads on', async () => {
     const { runs } = await sweep([Array.from({ length: 20_000 }, (_, i) => i)])
     const { env } = edgerun
@@ -184,7 +215,11 @@ describe('export', () => {
       ['-c', 'import subprocess, sys; sys.exit(subprocess.call(sys.argv[1], shell=True))', script],
       env,
     )
-    expect(await ended(child)).toEqual({ code: 0, out: 'name,rank,step,value,timestamp\n0\n', err: '' })
+    expect(await ended(child)).toEqual({
+      code: 0,
+      out: 'name,rank,attempt,step,value,timestamp\n0\n',
+      err: '',
+    })
   })
 })
 

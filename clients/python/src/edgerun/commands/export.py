@@ -8,14 +8,14 @@ import json
 import os
 import sys
 import urllib.parse
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any, TextIO
 
 from ..api import Api
 from .terminal import PATIENCE, Progress, add_connection, connect, run_id, series_of
 
-COLUMNS = ("name", "rank", "step", "value", "timestamp")
+COLUMNS = ("name", "rank", "attempt", "step", "value", "timestamp")
 
 
 def add(subparsers: Any) -> None:
@@ -42,7 +42,7 @@ def add(subparsers: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     api = connect(options)
-    series = series_of(api, options.id, options.metric)
+    series = series_of(api, options.id, options.metric, every_attempt=True)
     with ExitStack() as stack:
         out: TextIO = sys.stdout
         partial = f"{options.output}.partial"
@@ -52,11 +52,11 @@ def run(options: argparse.Namespace) -> int:
         writer = csv.writer(out, lineterminator="\n")
         if options.form == "csv":
             writer.writerow(COLUMNS)
-        for name, rank, point in _points(api, options.id, series):
+        for row in _rows(api, options.id, series):
             if options.form == "csv":
-                writer.writerow((name, rank, point["step"], point["value"], point["timestamp"]))
+                writer.writerow([row[column] for column in COLUMNS])
             else:
-                out.write(json.dumps({"name": name, "rank": rank, **point}, ensure_ascii=False) + "\n")
+                out.write(json.dumps(row, ensure_ascii=False) + "\n")
             progress.add(1)
     if options.output:
         # A file of this name has all of it.
@@ -64,8 +64,10 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _points(api: Api, run: str, series: Any) -> Iterator[tuple[str, int, Mapping[str, Any]]]:
+def _rows(api: Api, run: str, series: Any) -> Iterator[dict[str, Any]]:
     for each in series:
+        own = {key: each[key] for key in ("name", "rank", "attempt")}
         path = f"/runs/{run}/metrics/{urllib.parse.quote(each['name'], safe='')}"
-        for point in api.pages(path, {"rank": each["rank"], "limit": 50_000}, patience=PATIENCE):
-            yield each["name"], each["rank"], point
+        query = {"rank": each["rank"], "attempt": each["attempt"], "limit": 50_000}
+        for point in api.pages(path, query, patience=PATIENCE):
+            yield {**own, **point}

@@ -12,8 +12,8 @@ from typing import Any
 from ..api import Api
 from .terminal import PATIENCE, add_connection, connect, number, printable, run_id, series_of
 
-#: What tells curves apart: name and rank.
-Key = tuple[str, int]
+#: What tells curves apart: name, rank and attempt.
+Key = tuple[str, int, int]
 
 _ENDED = ("completed", "failed", "killed")
 
@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
         _, _, found = api.request("GET", f"/runs/{options.id}", patience=PATIENCE)
         points: list[tuple[str, Key, Mapping[str, Any]]] = []
         for series in series_of(api, options.id):
-            key = (series["name"], series["rank"])
+            key = (series["name"], series["rank"], series["attempt"])
             if options.metric and series["name"] not in options.metric:
                 continue
             curve = curves.get(key)
@@ -58,9 +58,12 @@ def run(options: argparse.Namespace) -> int:
                 )
                 curve = curves[key] = Curve(api, options.id, key, begin)
             points += [(point["timestamp"], key, point) for point in curve.news(series["count"])]
-        for _, (name, rank), point in sorted(points, key=lambda entry: (entry[0], entry[1])):
+        for _, (name, rank, attempt), point in sorted(points, key=lambda entry: (entry[0], entry[1])):
             if options.json:
-                print(json.dumps({"name": name, "rank": rank, **point}, ensure_ascii=False), flush=True)
+                print(
+                    json.dumps({"name": name, "rank": rank, "attempt": attempt, **point}, ensure_ascii=False),
+                    flush=True,
+                )
             else:
                 who = f"rank {rank}  " if rank or len({key[1] for key in curves}) > 1 else ""
                 line = f"{point['timestamp']}  {who}step {point['step']}  {printable(name)}  {number(point['value'])}"
@@ -84,7 +87,7 @@ class Curve:
     def __init__(self, api: Api, run: str, key: Key, from_step: int | None) -> None:
         self._api = api
         self._path = f"/runs/{run}/metrics/{urllib.parse.quote(key[0], safe='')}"
-        self._rank = key[1]
+        self._rank, self._attempt = key[1:]
         self._from = from_step
         self._count = -1
         #: What of the last step was told already.
@@ -99,7 +102,7 @@ class Curve:
         if count == self._count:
             return
         self._count = count
-        query: dict[str, Any] = {"rank": self._rank, "limit": 50_000}
+        query: dict[str, Any] = {"rank": self._rank, "attempt": self._attempt, "limit": 50_000}
         if self._from is not None:
             query["from_step"] = self._from
         for point in self._api.pages(self._path, query, patience=PATIENCE):

@@ -139,13 +139,18 @@ class Progress:
         sys.stderr.flush()
 
 
-def series_of(api: Api, run: str, names: Sequence[str] | None = None) -> list[Mapping[str, Any]]:
-    """The summaries of a run's curves, a row a name and rank.
+def series_of(
+    api: Api, run: str, names: Sequence[str] | None = None, *, every_attempt: bool = False
+) -> list[Mapping[str, Any]]:
+    """The summaries of a run's curves, a row a name and rank: of the newest attempt, or one for each.
 
     Raises:
         ValueError: The run has no metric of one of these names.
     """
-    found = list(api.pages(f"/runs/{run}/metrics", {"limit": 5_000}, patience=PATIENCE))
+    query: dict[str, Any] = {"limit": 5_000}
+    if every_attempt:
+        query["attempt"] = "all"
+    found = list(api.pages(f"/runs/{run}/metrics", query, patience=PATIENCE))
     missing = set(names or ()) - {series["name"] for series in found}
     if missing:
         raise ValueError(f"The run has no metric {', '.join(sorted(missing))}")

@@ -26,8 +26,8 @@ def import_log(target: Target, path: str, experiment: str, name: str | None, run
     """Imports a log as one run.
 
     A row is a point when it has ``name`` and ``value``, as ``edgerun export`` writes them. Otherwise its numeric fields are
-    metrics, beside that of the step (``step``, ``global_step``, ``epoch``, …; without one rows are counted), ``timestamp``
-    and ``rank``.
+    metrics, beside that of the step (``step``, ``global_step``, ``epoch``, …; without one rows are counted), ``timestamp``,
+    ``rank`` and ``attempt``.
 
     Args:
         run: The run's id; where it is left out, always the same one for this file of this machine.
@@ -50,20 +50,23 @@ def import_log(target: Target, path: str, experiment: str, name: str | None, run
 def _add(imported: ImportedRun, row: Mapping[str, Any], number: int) -> None:
     moment = _moment(row)
     rank = _integer(row.get("rank", 0), "rank")
+    attempt = _integer(row.get("attempt", 0), "attempt")
     if not 0 <= rank < 2**31:
         raise ValueError(f"{rank} is no rank")
+    if not 0 <= attempt < 2**31:
+        raise ValueError(f"{attempt} is no attempt")
     step_field = next((field for field in _STEPS if field in row), None)
     step = number if step_field is None else _integer(row[step_field], step_field)
     if isinstance(row.get("name"), str) and "value" in row:
         value = _number(row["value"])
         if value is None:
             raise ValueError(f"the value {row['value']!r} is no number")
-        imported.add(row["name"], step, value, moment, rank)
+        imported.add(row["name"], step, value, moment, rank, attempt)
         return
     for field, cell in row.items():
         value = _number(cell)
-        if value is not None and field not in (step_field, "rank") and field not in _TIMES:
-            imported.add(field, step, value, moment, rank)
+        if value is not None and field not in (step_field, "rank", "attempt") and field not in _TIMES:
+            imported.add(field, step, value, moment, rank, attempt)
 
 
 def _json_rows(path: str) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -115,20 +115,22 @@ class ImportedRun:
         self._target = target
         self.id = run
         self._name = name
-        self._waiting: dict[tuple[str, int], tuple[list[int], list[float], list[int | None]]] = {}
+        self._waiting: dict[tuple[str, int, int], tuple[list[int], list[float], list[int | None]]] = {}
         self._count = 0
         self._refused: dict[str, str] = {}
         self._folder: str | None = None
         self._told: dict[str, Any] = {"id": run, "name": name, "stored": 0, "duplicates": 0, "artifacts": 0}
         target.runs.append(self._told)
 
-    def add(self, name: str, step: int, value: float, timestamp: int | None, rank: int = 0) -> None:
+    def add(
+        self, name: str, step: int, value: float, timestamp: int | None, rank: int = 0, attempt: int = 0
+    ) -> None:
         """Adds a point.
 
         Args:
             timestamp: Epoch milliseconds; the time of arrival where nobody knows.
         """
-        waiting = self._waiting.get((name, rank))
+        waiting = self._waiting.get((name, rank, attempt))
         if waiting is None:
             if name in self._refused:
                 return
@@ -139,7 +141,7 @@ class ImportedRun:
                     f"{self._name}: the metric {name[:80]!r}, because its name {fault}"
                 )
                 return
-            waiting = self._waiting[name, rank] = ([], [], [])
+            waiting = self._waiting[name, rank, attempt] = ([], [], [])
         waiting[0].append(step)
         waiting[1].append(value)
         waiting[2].append(timestamp)
@@ -149,17 +151,17 @@ class ImportedRun:
 
     def flush(self) -> None:
         """Sends what was added."""
-        by_rank: dict[int, list[dict[str, Any]]] = {}
-        for (name, rank), (steps, values, timestamps) in self._waiting.items():
+        by_process: dict[tuple[int, int], list[dict[str, Any]]] = {}
+        for (name, rank, attempt), (steps, values, timestamps) in self._waiting.items():
             series = {
                 "name": name,
                 "steps": wire_steps(steps),
                 "values": wire_values(values),
                 "timestamps": timestamps,
             }
-            by_rank.setdefault(rank, []).append(series)
-        for rank, columns in by_rank.items():
-            body = {"rank": rank, "series": columns}
+            by_process.setdefault((rank, attempt), []).append(series)
+        for (rank, attempt), columns in by_process.items():
+            body = {"rank": rank, "attempt": attempt, "series": columns}
             _, _, stored = self._target.api.request(
                 "POST", f"/runs/{self.id}/metrics", body, patience=PATIENCE
             )
