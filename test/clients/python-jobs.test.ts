@@ -18,7 +18,13 @@ interface Run {
   seed: number
   params: object
   tags: Record<string, unknown>
-  metrics: { name: string; rank: number; count: number; last: { step: number; value: number } }[]
+  metrics: {
+    name: string
+    rank: number
+    attempt: number
+    count: number
+    last: { step: number; value: number }
+  }[]
 }
 
 const runOf = async (id: string) => (await tracker.send('GET', `/runs/${id}`)).body as Run
@@ -142,11 +148,14 @@ describe('a job of four ranks', () => {
     expect(found).toHaveLength(1)
     const run = await runOf(found[0] ?? '')
     expect(run.status).toBe('completed')
+    const all = (await tracker.send('GET', `/runs/${found[0]}/metrics?attempt=all`)).body as Run['metrics']
     for (let rank = 0; rank < 4; rank++) {
-      const loss = run.metrics.find((metric) => metric.name === 'loss' && metric.rank === rank)
-      expect(loss?.last.step).toBe(steps - 1)
+      const [before, after] = all
+        .filter((metric) => metric.name === 'loss' && metric.rank === rank)
+        .sort((a, b) => a.attempt - b.attempt)
+      expect([before?.attempt, after?.attempt, after?.last.step]).toEqual([0, 1, steps - 1])
       // Each step once or, where it was done again, twice.
-      expect(loss?.count).toBeGreaterThanOrEqual(steps)
+      expect((before?.count ?? 0) + (after?.count ?? 0)).toBeGreaterThanOrEqual(steps)
     }
     expect(run.metrics.find(({ name }) => name === 'accuracy')?.last.value).toBeGreaterThan(0.8)
     expect(await readdir(path.join(spool, found[0] ?? '')).catch(() => [])).not.toContainEqual(
