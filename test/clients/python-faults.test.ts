@@ -4,7 +4,7 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, it } from 'vitest'
 import { pidsOf } from '../faults/processes.ts'
-import { cleanUp, Tracker, temporaryFolder, until } from '../system/support.ts'
+import { alive, cleanUp, Tracker, temporaryFolder, until } from '../system/support.ts'
 import { type Job, runPython, SCRIPTS, startPython } from './python-support.ts'
 
 afterEach(cleanUp, 60_000)
@@ -48,24 +48,26 @@ it('stores each point of 64 ranks once, though Worker, Postgres, tracker and tra
     killed += 1
     jobs[rank] = start(rank)
   }
+  const kill = (pid: number) => {
+    try {
+      process.kill(pid, 'SIGKILL')
+    } catch {
+      // It has ended by itself.
+    }
+  }
   const killWorker = async () => {
-    for (const pid of await pidsOf(tracker, 'workerd')) process.kill(pid, 'SIGKILL')
+    for (const pid of await pidsOf(tracker, 'workerd')) kill(pid)
   }
   const killPostgres = async () => {
     const postgres = await tracker.postgres().catch(() => undefined)
-    if (postgres) process.kill(postgres.pid, 'SIGKILL')
+    // One that was killed leaves its number behind, which may be another process's by now.
+    if (postgres && (await tracker.processes()).has(postgres.pid)) kill(postgres.pid)
   }
   const killTracker = async () => {
     const children = await tracker.processes()
     tracker.child.kill('SIGKILL')
     await tracker.ended
-    for (const pid of children.keys()) {
-      try {
-        process.kill(pid, 'SIGKILL')
-      } catch {
-        // It has ended with its parent.
-      }
-    }
+    for (const pid of alive(children)) kill(pid)
     await sleep(1_000)
     tracker = await Tracker.start({ env: { PORT: `${port}`, EDGERUN_DATA: data } })
   }

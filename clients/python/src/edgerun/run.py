@@ -162,7 +162,8 @@ class Run:
 
         Args:
             metrics: Names and numbers; whatever has ``__float__`` will do. NaN and infinities are kept as they are.
-            step: Counts up by itself from the last one where it is left out, beginning with 0.
+            step: Counts up by itself from the last one where it is left out, beginning with 0 in each attempt: a job that
+                goes on from a checkpoint names its steps.
             timestamp: Seconds since the epoch; now where it is left out.
         """
         try:
