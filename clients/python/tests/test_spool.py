@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import resource
@@ -12,6 +13,7 @@ import sys
 import tempfile
 import threading
 import unittest
+from unittest import mock
 
 from edgerun.errors import SpoolError
 from edgerun.spool import (
@@ -107,6 +109,31 @@ class SpoolTest(unittest.TestCase):
         self.assertEqual(len(found), 6_000)
         self.assertTrue(reader.finished())
         self.assertEqual(len(self.stream().indexes()), 1)
+
+    def test_loses_nothing_where_a_segment_cannot_be_opened_at_first(self) -> None:
+        for last in (False, True):
+            shutil.rmtree(self.folder, True)
+            writer = self.writer(segment_bytes=4_096)
+            reader = StreamReader(self.stream(), writer)
+            for step in range(200):
+                writer.append({"a": 1.0}, step, step)
+            found = points_of(all_chunks(reader))
+            writer.rotate()
+            writer.append({"a": 1.0}, 200, 200)
+            if last:
+                writer.close()
+            with mock.patch("edgerun.spool.os.open", side_effect=OSError(errno.EMFILE, "too many")):
+                with self.assertRaises(OSError):
+                    all_chunks(reader)
+                self.assertFalse(reader.finished())
+            if not last:
+                for step in range(201, 500):
+                    writer.append({"a": 1.0}, step, step)
+                writer.rotate()
+                writer.close()
+            found += points_of(all_chunks(reader))
+            self.assertEqual([point[1] for point in found], list(range(201 if last else 500)))
+            self.assertTrue(reader.finished())
 
     def test_takes_points_of_many_threads_while_it_is_rotated_and_read(self) -> None:
         writer = self.writer(segment_bytes=4_096)

@@ -434,7 +434,8 @@ class Stream(NamedTuple):
     def indexes(self) -> list[int]:
         """The numbers of its segments, in order."""
         found = []
-        with suppress(OSError):
+        # Where the folder cannot be read for another reason, it is not known that there are none.
+        with suppress(FileNotFoundError):
             for file in os.listdir(self.folder):
                 match = _SEGMENT_NAME.fullmatch(file)
                 if match and match["stream"] == self.name:
@@ -515,6 +516,35 @@ def frames(data: bytes) -> Iterator[tuple[int, bytes]]:
         at += size
 
 
+def _read_at(fd: int, size: int, at: int) -> bytes:
+    os.lseek(fd, at, os.SEEK_SET)
+    return os.read(fd, size)
+
+
+def _next_in(fd: int, at: int) -> tuple[int, bytes] | None:
+    """The next sound frame of a file at or behind a place. Slow; for what is not read in one go."""
+    end = os.fstat(fd).st_size
+    while at < end:
+        data = _read_at(fd, WINDOW, at)
+        payload, size = frame_at(data, 0)
+        if payload is None and len(data) < size <= end - at:
+            payload, size = frame_at(_read_at(fd, size, at), 0)
+        if payload is not None:
+            return at, payload
+        found = next_frame(data, 1)
+        if found >= 0:
+            at += found
+            continue
+        # A frame may begin in this window and end behind it.
+        begin = data.find(MAGIC, 1)
+        at += begin if begin >= 0 else max(1, len(data) - 1)
+    return None
+
+
+def _learn(schemas: dict[int, list[str]], payload: bytes) -> None:
+    schemas[_NUMBER.unpack_from(payload, 1)[0]] = json.loads(payload[5:])
+
+
 class Position(NamedTuple):
     """A place in a stream: a segment, and bytes into it."""
 
@@ -577,6 +607,9 @@ class StreamReader:
 
     def read(self, max_points: int) -> Chunk:
         """What comes next, without going past it; of more points only when one call has more."""
+        if self._fd < 0:
+            # It may not have been there, or the file system may have failed.
+            self._open(self.position)
         chunk = Chunk(self.position)
         while chunk.points < max_points and chunk.action is None:
             complete = self._is_complete(chunk.end.segment)
@@ -612,7 +645,13 @@ class StreamReader:
             return False
         if self._writer is not None and not self._writer.is_last(index):
             return False
-        return not self._fd_valid() or not self._has_frame(offset)
+        if self._fd >= 0:
+            return self._next(offset) is None
+        try:
+            os.stat(self.stream.path(index))
+        except FileNotFoundError:
+            return True
+        return False
 
     def disk_bytes(self) -> int:
         """How many bytes the stream takes, the segment that is written to left out."""
@@ -625,7 +664,7 @@ class StreamReader:
 
     def sync(self) -> None:
         """Sees to it that what was written outlives a loss of power."""
-        if not self._fd_valid():
+        if self._fd < 0:
             return
         for index in self._indexes():
             if index < self._synced:
@@ -673,63 +712,46 @@ class StreamReader:
         self._open(position)
 
     def _open(self, position: Position) -> None:
-        """Goes to a place in a segment; learns the schemas that stand before it."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
-        self._schemas = {}
-        self.position = position
+        """Goes to a place in a segment; learns the schemas that stand before it. Where that fails, it stays where it is.
+
+        Raises:
+            OSError: The segment cannot be read, though it may be there.
+        """
+        schemas: dict[int, list[str]] = {}
         try:
-            self._fd = os.open(self.stream.path(position.segment), os.O_RDONLY | _FLAGS)
+            fd = os.open(self.stream.path(position.segment), os.O_RDONLY | _FLAGS)
         except FileNotFoundError:
-            return
-        at = 0
-        while at < position.offset:
-            found = self._next(at)
-            if found is None:
-                break
-            at, payload = found
-            if at >= position.offset:
-                break
-            if payload[:1] == b"S":
-                self._learn(payload)
-            at += _HEAD.size + len(payload)
-
-    def _fd_valid(self) -> bool:
-        return self._fd >= 0
-
-    def _read(self, size: int, at: int) -> bytes:
-        os.lseek(self._fd, at, os.SEEK_SET)
-        return os.read(self._fd, size)
+            fd = -1
+        try:
+            at = 0
+            while fd >= 0 and at < position.offset:
+                found = _next_in(fd, at)
+                if found is None:
+                    break
+                at, payload = found
+                if at >= position.offset:
+                    break
+                if payload[:1] == b"S":
+                    _learn(schemas, payload)
+                at += _HEAD.size + len(payload)
+        except BaseException:
+            os.close(fd)
+            raise
+        before, self._fd = self._fd, fd
+        self.position = position
+        self._schemas = schemas
+        if before >= 0:
+            os.close(before)
 
     def _next(self, at: int) -> tuple[int, bytes] | None:
-        """The next sound frame at or behind a place. Slow; for what is not read in one go."""
-        end = os.fstat(self._fd).st_size
-        while at < end:
-            data = self._read(WINDOW, at)
-            payload, size = frame_at(data, 0)
-            if payload is None and len(data) < size <= end - at:
-                payload, size = frame_at(self._read(size, at), 0)
-            if payload is not None:
-                return at, payload
-            found = next_frame(data, 1)
-            if found >= 0:
-                at += found
-                continue
-            # A frame may begin in this window and end behind it.
-            begin = data.find(MAGIC, 1)
-            at += begin if begin >= 0 else max(1, len(data) - 1)
-        return None
-
-    def _has_frame(self, offset: int) -> bool:
-        return self._next(offset) is not None
+        return _next_in(self._fd, at)
 
     def _read_segment(self, chunk: Chunk, max_points: int) -> bool:
         """Reads a window of the segment into the chunk; whether there may be more of it to read at once."""
-        if not self._fd_valid():
+        if self._fd < 0:
             return False
         index, offset = chunk.end
-        data = self._read(WINDOW, offset)
+        data = _read_at(self._fd, WINDOW, offset)
         at = 0
         while chunk.points < max_points:
             payload, size = frame_at(data, at)
@@ -747,7 +769,7 @@ class StreamReader:
                         return False
                     chunk.add(names, payload)
             elif kind == 83:  # S
-                self._learn(payload)
+                _learn(self._schemas, payload)
             else:
                 action = json.loads(payload[1:])
                 if action.get("kind") != "head":
@@ -777,7 +799,7 @@ class StreamReader:
         index, offset = chunk.end
         chunk.end = Position(index, offset + _HEAD.size + len(payload))
         if payload[:1] == b"S":
-            self._learn(payload)
+            _learn(self._schemas, payload)
         elif payload[:1] == b"P":
             names = self._schemas.get(_NUMBER.unpack_from(payload, 1)[0])
             if names is not None:
@@ -786,9 +808,6 @@ class StreamReader:
             chunk.action = json.loads(payload[1:])
             return False
         return True
-
-    def _learn(self, payload: bytes) -> None:
-        self._schemas[_NUMBER.unpack_from(payload, 1)[0]] = json.loads(payload[5:])
 
     def _is_complete(self, index: int) -> bool:
         return self._writer is None or self._writer.is_complete(index)
