@@ -20,6 +20,8 @@ import edgerun
 from edgerun import notices
 from edgerun.api import Api
 from edgerun.cli import main
+from edgerun.sender import MOST_ADOPTED
+from edgerun.spool import Lock, StreamWriter, streams_of
 from edgerun.sync import sync
 
 from .fake import FakeServer, wait_until
@@ -161,6 +163,35 @@ class RunTest(unittest.TestCase):
         run.log({"late": 1.0})
         run.finish("failed")
         self.assertEqual(self.only_run()["status"], "completed")
+
+    def test_sends_what_many_have_left_a_few_at_a_time(self) -> None:
+        left = self.init(mode="offline")
+        left.log({"loss": 1.0}, 1)
+        head = {**left._config["head"], "mode": "online", "role": "rank"}
+        runs = [f"00000000-0000-4000-8000-{number:012d}" for number in range(30)]
+        for number, run in enumerate(runs):
+            # One lacks nearly everything that a head has; it stops no other one.
+            begin = {"rank": 0, "attempt": 0} if number == 3 else {**head, "run": run}
+            writer = StreamWriter(os.path.join(self.spool, run), begin)
+            writer.append_json({"kind": "create"})
+            writer.append({"loss": 1.0}, 1, 1)
+            writer.close()
+            writer.lock.release()
+        most = 0
+
+        def fault(method: str, path: str, body: Any) -> None:
+            nonlocal most
+            courier = run._courier
+            most = max(most, len(courier.adopted) if courier is not None else 0)
+
+        self.tracker.fault = fault
+        ours = mock.patch("edgerun.run._Rounds._is_ours", return_value=True)
+        with ours, self.init() as run:
+            wait_until(lambda: len(self.tracker.points) == 30)
+        self.assertEqual([len(self.tracker.points[run]) for run in runs if run != runs[3]], [1] * 29)
+        self.assertIn(most, range(1, MOST_ADOPTED + 1))
+        lock = Lock.take(streams_of(os.path.join(self.spool, runs[3]))[0].lock_path)
+        self.assertIsNotNone(lock, "what cannot be sent is not held")
 
     def test_says_it_when_points_do_not_fit_into_the_spool(self) -> None:
         os.environ["EDGERUN_SPOOL_MAX_BYTES"] = "20000"

@@ -13,7 +13,7 @@ import struct
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Callable
@@ -549,7 +549,7 @@ class _Rounds:
         if api is not None and run.rank == 0 and run.world_size > 1 and not run._is_child:
             self._watch = watch.Watch(api, run.id, run._tell_of_rank)
 
-    def __call__(self) -> list[Sender]:
+    def __call__(self) -> Iterable[Sender]:
         if time.monotonic() >= self._next_sign and not self._run._is_finishing:
             self._next_sign = time.monotonic() + watch.EVERY
             self._run._show_life(1.0)
@@ -557,9 +557,17 @@ class _Rounds:
             return []
         if self._watch is not None and not self._run._is_finishing:
             self._watch.look()
-        api = self._api
-        found = (adopted(stream, api, self._is_ours) for stream in self._streams())
-        return [sender for sender in found if sender is not None]
+        return self._senders(self._api, self._streams())
+
+    def _senders(self, api: Api, streams: list[Stream]) -> Iterator[Sender]:
+        for stream in streams:
+            try:
+                sender = adopted(stream, api, self._is_ours)
+            except Exception as error:
+                logger.debug("The stream %s cannot be sent: %s", stream.name, error)
+                continue
+            if sender is not None:
+                yield sender
 
     def _streams(self) -> list[Stream]:
         is_first, self._is_first = self._is_first, False

@@ -6,7 +6,8 @@ import os
 import random
 import threading
 import time
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, Callable
@@ -34,6 +35,9 @@ LONGEST_REFUSAL = 60.0
 
 #: How often a process looks after the one beside it, in seconds.
 WATCH_EVERY = 20.0
+
+#: How many streams that others have left are sent at the same time: each takes descriptors from the training.
+MOST_ADOPTED = 8
 
 
 def interval_for(world_size: int) -> float:
@@ -237,16 +241,19 @@ class Courier(threading.Thread):
 
     Args:
         own: The sender of the stream that this process writes.
-        adopt: Called from time to time; gives senders of streams that somebody has left behind.
+        adopt: Called from time to time; gives senders of streams that somebody has left behind, each made when it is
+            asked for.
     """
 
     def __init__(
-        self, own: Sender, adopt: Callable[[], list[Sender]] = list, *, name: str = "edgerun"
+        self, own: Sender, adopt: Callable[[], Iterable[Sender]] = list, *, name: str = "edgerun"
     ) -> None:
         super().__init__(name=name, daemon=True)
         self.own = own
         self.adopted: list[Sender] = []
         self._adopt = adopt
+        #: What is to be adopted as soon as there is room, the newest first.
+        self._waiting: deque[Iterator[Sender]] = deque()
         #: Putting something into it is safe in a signal handler, whatever that has interrupted.
         self._calls: "SimpleQueue[None]" = SimpleQueue()
         self._due: dict[int, float] = {}
@@ -263,6 +270,7 @@ class Courier(threading.Thread):
         woken = False
         while True:
             self._look_around()
+            self._take_more()
             pause = min(WATCH_EVERY, max(0.0, self._next_look - time.monotonic()))
             for sender in (self.own, *self.adopted):
                 pause = min(pause, self._step(sender, woken and sender is self.own))
@@ -294,18 +302,26 @@ class Courier(threading.Thread):
             sender.let_go()
 
     def _is_over(self) -> bool:
-        return self.own.done and self._last_look_done and not self.adopted
+        return self.own.done and self._last_look_done and not self.adopted and not self._waiting
 
     def _look_around(self) -> None:
         is_last = self._last_look_wanted and not self._last_look_done
         if not is_last and time.monotonic() < self._next_look:
             return
         try:
-            self.adopted += self._adopt()
+            self._waiting.appendleft(iter(self._adopt()))
         except Exception as error:
             logger.debug("Looking for what others have left failed", exc_info=error)
         self._next_look = time.monotonic() + WATCH_EVERY * random.uniform(0.75, 1.5)
         self._last_look_done = is_last or self._last_look_done
+
+    def _take_more(self) -> None:
+        while self._waiting and len(self.adopted) < MOST_ADOPTED:
+            sender = next(self._waiting[0], None)
+            if sender is None:
+                self._waiting.popleft()
+            else:
+                self.adopted.append(sender)
 
     def _step(self, sender: Sender, at_once: bool) -> float:
         """Lets a sender do what is due; gives the seconds until it has something to do again."""
@@ -327,7 +343,8 @@ class Courier(threading.Thread):
                 sender.let_go()
             self.adopted.remove(sender)
             self._due.pop(id(sender), None)
-            return LONGEST_PAUSE
+            # There is room for another one.
+            return 0.0 if self._waiting else LONGEST_PAUSE
         self._due[id(sender)] = time.monotonic() + pause
         return LONGEST_PAUSE if sender.done else pause
 
@@ -343,27 +360,31 @@ class Courier(threading.Thread):
 
 
 def adopted(stream: Stream, api: Api, accept: Callable[[Mapping[str, Any]], bool]) -> Sender | None:
-    """A sender for a stream that nobody writes; None where somebody does, or `accept` is not for it by its head."""
+    """A sender for a stream that nobody writes; None where somebody does, or `accept` is not for it by its head.
+
+    Raises:
+        Exception: It cannot be read. It is left as it is.
+    """
     try:
         lock = Lock.take(stream.lock_path)
     except OSError:
         return None
     if lock is None:
         return None
-    head = stream.head()
-    if head is None:
-        if not any(os.path.getsize(stream.path(index)) for index in stream.indexes()):
+    sender = None
+    try:
+        head = stream.head()
+        if head is not None and accept(head):
+            delivery = Delivery(api, head, stream.folder, is_live=False)
+            sender = Sender(StreamReader(stream), delivery, lock=lock)
+        elif head is None and not any(os.path.getsize(stream.path(index)) for index in stream.indexes()):
             # It was killed before it wrote a byte.
             StreamReader(stream).remove()
             lock.release(remove=True)
-        else:
+    finally:
+        if sender is None:
             lock.release()
-        return None
-    if not accept(head):
-        lock.release()
-        return None
-    delivery = Delivery(api, head, stream.folder, is_live=False)
-    return Sender(StreamReader(stream), delivery, lock=lock)
+    return sender
 
 
 def neighbour(folder: str, own: str) -> Stream | None:

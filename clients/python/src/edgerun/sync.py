@@ -43,11 +43,14 @@ def sync(
             key=lambda stream: (stream.attempt, stream.rank, heads[stream].get("role") != "rank", stream.name)
         )
         for stream in streams:
-            sender = adopted(stream, api, lambda head: True)
+            why = "somebody is writing or sending it"
+            try:
+                sender = adopted(stream, api, lambda head: True)
+            except Exception as error:
+                sender = None
+                why = f"it cannot be read: {type(error).__name__}: {error}"
             if sender is None:
-                outcome = Outcome(
-                    stream, str(heads[stream].get("run", "")), 0, "somebody is writing or sending it"
-                )
+                outcome = Outcome(stream, str(heads[stream].get("run", "")), 0, why)
             else:
                 outcome = _send(stream, sender, patience)
             tell(outcome)
