@@ -20,12 +20,17 @@ import edgerun
 from edgerun import notices
 from edgerun.api import Api
 from edgerun.cli import main
+from edgerun.errors import Unreachable
 from edgerun.sender import MOST_ADOPTED
 from edgerun.spool import Lock, StreamWriter, streams_of
 from edgerun.sync import sync
 
 from .fake import FakeServer, wait_until
 from .test_spool import python_env
+
+
+def refuse(method: str, path: str, body: Any) -> None:
+    raise Unreachable("away")
 
 
 class RunTest(unittest.TestCase):
@@ -192,6 +197,28 @@ class RunTest(unittest.TestCase):
         self.assertIn(most, range(1, MOST_ADOPTED + 1))
         lock = Lock.take(streams_of(os.path.join(self.spool, runs[3]))[0].lock_path)
         self.assertIsNotNone(lock, "what cannot be sent is not held")
+
+    def test_gives_the_last_word_to_the_last_attempt(self) -> None:
+        self.tracker.fault = refuse
+        first = self.init(run_id="job", attempt=0, name="first", seed=1)
+        first.log({"loss": 1.0}, 1)
+        first.finish("failed", patience=0)
+        assert first._courier is not None
+        # It is let go as if its process had ended.
+        first._courier.own.done = True
+        first._courier.wake()
+        first._courier.join(5)
+        first._courier.own.let_go()
+        again = self.init(run_id="job", attempt=1, name="again", seed=2)
+        self.tracker.fault = lambda method, path, body: None
+        wait_until(lambda: self.steps() == [1] and self.tracker.runs[again.id].get("name") == "again")
+        wait_until(lambda: again._courier is not None and not again._courier.adopted)
+        self.assertEqual(self.only_run()["status"], "running")
+        self.assertNotIn("ended_at", self.only_run())
+        again.finish()
+        found = self.only_run()
+        self.assertEqual((found["status"], found["name"]), ("completed", "again"))
+        self.assertEqual(found.get("seed") or found["params"]["seed"], 2)
 
     def test_says_it_when_points_do_not_fit_into_the_spool(self) -> None:
         os.environ["EDGERUN_SPOOL_MAX_BYTES"] = "20000"

@@ -42,6 +42,7 @@ class Delivery:
         head: Of the stream.
         folder: In which it lies: artifacts that were copied are found from there.
         is_live: Whether it is being written, and not what an ended process has left behind.
+        is_outdated: Whether a later attempt has the last word on the run: its status, its end, its name and its seed.
     """
 
     def __init__(
@@ -51,12 +52,14 @@ class Delivery:
         folder: str,
         *,
         is_live: bool,
+        is_outdated: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._api = api
         self._head = head
         self._folder = folder
         self._is_live = is_live
+        self._is_outdated = is_outdated
         self._clock = clock
         self.run = str(head["run"])
         self._missing_since: float | None = None
@@ -215,6 +218,13 @@ class Delivery:
     def act(self, action: Mapping[str, Any]) -> None:
         """Does what is done once."""
         kind = action["kind"]
+        if self._is_outdated and kind == "create":
+            action = {key: value for key, value in action.items() if key not in ("name", "seed")}
+        elif self._is_outdated and kind == "change":
+            change = {
+                key: value for key, value in action["change"].items() if key not in ("status", "ended_at")
+            }
+            action = {**action, "change": change}
         try:
             if kind == "create":
                 self._create(action)

@@ -562,7 +562,7 @@ class _Rounds:
     def _senders(self, api: Api, streams: list[Stream]) -> Iterator[Sender]:
         for stream in streams:
             try:
-                sender = adopted(stream, api, self._is_ours)
+                sender = adopted(stream, api, self._is_ours, self._is_outdated)
             except Exception as error:
                 logger.debug("The stream %s cannot be sent: %s", stream.name, error)
                 continue
@@ -583,6 +583,9 @@ class _Rounds:
             beside = neighbour(self._folder, self._own)
             found = [beside] if beside is not None else []
         return [stream for stream in found if stream.name != self._own]
+
+    def _is_outdated(self, head: Mapping[str, Any]) -> bool:
+        return bool(head["run"] == self._run.id and head["attempt"] < self._run.attempt)
 
     def _is_ours(self, head: Mapping[str, Any]) -> bool:
         # Another key may be for another workspace, in which the run would be created a second time.

@@ -359,8 +359,16 @@ class Courier(threading.Thread):
             return called
 
 
-def adopted(stream: Stream, api: Api, accept: Callable[[Mapping[str, Any]], bool]) -> Sender | None:
+def adopted(
+    stream: Stream,
+    api: Api,
+    accept: Callable[[Mapping[str, Any]], bool],
+    is_outdated: Callable[[Mapping[str, Any]], bool] = lambda head: False,
+) -> Sender | None:
     """A sender for a stream that nobody writes; None where somebody does, or `accept` is not for it by its head.
+
+    Args:
+        is_outdated: Whether, by its head, a later attempt has the last word on the run.
 
     Raises:
         Exception: It cannot be read. It is left as it is.
@@ -375,7 +383,7 @@ def adopted(stream: Stream, api: Api, accept: Callable[[Mapping[str, Any]], bool
     try:
         head = stream.head()
         if head is not None and accept(head):
-            delivery = Delivery(api, head, stream.folder, is_live=False)
+            delivery = Delivery(api, head, stream.folder, is_live=False, is_outdated=is_outdated(head))
             sender = Sender(StreamReader(stream), delivery, lock=lock)
         elif head is None and not any(os.path.getsize(stream.path(index)) for index in stream.indexes()):
             # It was killed before it wrote a byte.
