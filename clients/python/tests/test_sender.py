@@ -6,18 +6,20 @@ import os
 import random
 import shutil
 import tempfile
+import time
 import unittest
 import warnings
 from typing import Any
+from unittest import mock
 
 from edgerun import notices
 from edgerun.delivery import GRACE, Delivery
 from edgerun.errors import ApiError, EdgerunWarning, Unreachable
-from edgerun.sender import Sender, adopted
+from edgerun.sender import Courier, Sender, adopted
 from edgerun.spool import StreamReader, StreamWriter, streams_of
 from edgerun.watch import Watch
 
-from .fake import FakeApi, FakeClock, FakeTracker
+from .fake import FakeApi, FakeClock, FakeTracker, wait_until
 
 RUN = "01990d2c-7a2f-7c0e-b1a7-0c5f3e8a9b11"
 
@@ -150,6 +152,35 @@ class SenderTest(unittest.TestCase):
         self.works()
         self.go_on(sender, 20)
         self.assertIn(RUN, self.tracker.runs)
+
+    def test_has_the_disk_take_what_waits_whatever_the_tracker_asks_for(self) -> None:
+        for fault in (None, ApiError(429, "too many", retry_after=3_600), Unreachable("away")):
+            shutil.rmtree(self.folder, True)
+            self.works()
+            writer, sender = self.begin()
+            sender._clock = time.monotonic
+            sender._interval = 1_000.0
+            sender._last_sync = sender._next_batch = sender._not_before = time.monotonic()
+            if fault is not None:
+                self.always(fault)
+            synced: list[int] = []
+            with mock.patch("edgerun.sender.SYNC_EVERY", 0.02), mock.patch("edgerun.spool.os.fsync", synced.append):
+                courier = Courier(sender)
+                courier.start()
+                wait_until(lambda: len(self.tracker.requests) > 0)
+                for step in range(3):
+                    before = len(synced)
+                    writer.append({"loss": 1.0}, step, step)
+                    wait_until(lambda: len(synced) > before)
+                    time.sleep(0.1)
+                before = len(synced)
+                time.sleep(0.1)
+                self.assertEqual(len(synced), before, "nothing was written")
+                self.works()
+                sender._not_before = 0.0
+                writer.close()
+                self.assertTrue(courier.drain(20))
+            courier.join(5)
 
     def test_puts_what_comes_within_a_second_into_one_request(self) -> None:
         writer, sender = self.begin()

@@ -86,14 +86,15 @@ class Sender:
         """Sends a chunk if one is due; gives the seconds after which there is something to do again."""
         if self.done:
             return LONGEST_PAUSE
-        self._keep_house()
+        self.keep_house()
         if self.delivery is None:
             if self.writer is not None and self.writer.closed:
                 if self.writer.pending:
                     warn_once(
                         "spool full", "The spool lacks the end of the run, for which the disk has no room"
                     )
-                self.reader.sync()
+                with suppress(OSError):
+                    self.reader.sync()
                 self.reader.close()
                 self.writer.lock.release()
                 self.done = True
@@ -152,6 +153,7 @@ class Sender:
 
     def _put_off(self, error: Exception) -> float:
         self.failure = error
+        self._has_sent_all = False
         passing = is_passing(error)
         asked = error.retry_after if isinstance(error, ApiError) else None
         longest = LONGEST_PAUSE if passing else LONGEST_REFUSAL
@@ -188,8 +190,11 @@ class Sender:
         self._failures = 0
         self._next_batch = self._clock()
 
-    def _keep_house(self) -> None:
-        """Begins another segment where it is time, and has the disk take what waits for long."""
+    def keep_house(self) -> None:
+        """Begins another segment where it is time, and has the disk take what waits for long. To be called at least
+        every `SYNC_EVERY` seconds, also while nothing is to be sent."""
+        if self.done:
+            return
         if self.writer is not None:
             try:
                 # What was sent is given back at once where there is no room.
@@ -200,9 +205,8 @@ class Sender:
         now = self._clock()
         if now - self._last_sync >= SYNC_EVERY:
             self._last_sync = now
-            if self.delivery is None or self._failures > 0 or self._is_behind:
-                with suppress(OSError):
-                    self.reader.sync()
+            with suppress(OSError):
+                self.reader.sync()
             self._mark()
 
     def _mark(self) -> None:
@@ -271,7 +275,7 @@ class Courier(threading.Thread):
         while True:
             self._look_around()
             self._take_more()
-            pause = min(WATCH_EVERY, max(0.0, self._next_look - time.monotonic()))
+            pause = min(SYNC_EVERY, max(0.0, self._next_look - time.monotonic()))
             for sender in (self.own, *self.adopted):
                 pause = min(pause, self._step(sender, woken and sender is self.own))
             if self._is_over():
@@ -326,11 +330,12 @@ class Courier(threading.Thread):
     def _step(self, sender: Sender, at_once: bool) -> float:
         """Lets a sender do what is due; gives the seconds until it has something to do again."""
         left = self._due.get(id(sender), 0.0) - time.monotonic()
-        if left > 0 and not at_once:
-            return left
-        if at_once:
-            sender.nudge()
         try:
+            if left > 0 and not at_once:
+                sender.keep_house()
+                return left
+            if at_once:
+                sender.nudge()
             pause = sender.step()
         except Exception as error:
             # Of the spool itself: the folder may be gone.

@@ -599,7 +599,9 @@ class StreamReader:
         self._schemas: dict[int, list[str]] = {}
         self._fd = -1
         self._ack_fd = -1
-        self._synced = 0
+        #: Up to where the disk has it, and the newest segment whose name it has.
+        self._synced = Position(0, 0)
+        self._synced_name = -1
         #: The number of the oldest segment that is left.
         self._first = 0
         self.position = Position(0, 0)
@@ -663,22 +665,37 @@ class StreamReader:
         return total
 
     def sync(self) -> None:
-        """Sees to it that what was written outlives a loss of power."""
-        if self._fd < 0:
-            return
+        """Sees to it that what was written outlives a loss of power, but for what the tracker has.
+
+        Raises:
+            OSError: It could not be done.
+        """
         for index in self._indexes():
-            if index < self._synced:
-                continue
-            with suppress(OSError):
-                # Its name as well, which lies in the folder.
-                for path in (self.stream.path(index), self.stream.folder):
-                    fd = os.open(path, os.O_RDONLY)
-                    try:
-                        os.fsync(fd)
-                    finally:
-                        os.close(fd)
-                if self._is_complete(index):
-                    self._synced = index + 1
+            if index >= max(self._synced.segment, self.position.segment):
+                # One that is not there any more needs nothing.
+                with suppress(FileNotFoundError):
+                    self._sync_segment(index)
+
+    def _sync_segment(self, index: int) -> None:
+        safe = max((place.offset for place in (self._synced, self.position) if place.segment == index), default=0)
+        # Looked up first: what comes after is for another time.
+        is_complete = self._is_complete(index)
+        fd = os.open(self.stream.path(index), os.O_RDONLY | _FLAGS)
+        try:
+            size = os.fstat(fd).st_size
+            if size > safe:
+                os.fsync(fd)
+        finally:
+            os.close(fd)
+        if size > safe and index > self._synced_name:
+            # Its name as well, which lies in the folder.
+            fd = os.open(self.stream.folder, os.O_RDONLY | _FLAGS)
+            try:
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+            self._synced_name = index
+        self._synced = Position(index + 1, 0) if is_complete else Position(index, size)
 
     def close(self) -> None:
         for fd in (self._fd, self._ack_fd):
