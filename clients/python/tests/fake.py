@@ -129,7 +129,8 @@ class FakeServer:
                     answer = outer.tracker.handle(self.command, self.path.split("?")[0], body)
                     status = 200
                 except ApiError as error:
-                    status, answer = error.status, {"detail": error.detail, "errors": error.errors}
+                    status = error.status
+                    answer = {"detail": error.detail, "request_id": "r", "errors": error.errors}
                     if error.retry_after is not None:
                         headers["Retry-After"] = str(int(error.retry_after))
                 except Unreachable:

@@ -75,7 +75,7 @@ class ApiTest(unittest.TestCase):
         self.assertLess(len(data), 200)
 
     def test_raises_what_the_tracker_says(self) -> None:
-        body = {"detail": "wrong", "errors": [{"path": "a", "message": "must not"}]}
+        body = {"detail": "wrong", "request_id": "r", "errors": [{"path": "a", "message": "must not"}]}
         server = self.serve((422, {"Retry-After": "7"}, body))
         with self.assertRaises(ApiError) as caught:
             self.api(server.uri).request("GET", "/x", patience=60)
@@ -87,6 +87,23 @@ class ApiTest(unittest.TestCase):
         server = self.serve((200, {"Content-Type": "text/html"}, b"<html>"))
         with self.assertRaises(Unreachable):
             self.api(server.uri).request("GET", "/x")
+
+    def test_tells_the_trackers_word_from_that_of_a_proxy(self) -> None:
+        for body, of_tracker in (
+            (b"<html>", False),
+            ({"message": "Forbidden"}, False),
+            ([], False),
+            ({"detail": "no", "request_id": "r"}, True),
+            ({"error_code": "INVALID_PARAMETER_VALUE", "message": "no"}, True),
+        ):
+            for status in (400, 403, 404, 413, 422):
+                kind = "text/html" if isinstance(body, bytes) else "application/problem+json"
+                server = self.serve((status, {"Content-Type": kind}, body))
+                with self.assertRaises(ApiError) as caught:
+                    self.api(server.uri).request("GET", "/x")
+                self.assertEqual(
+                    (caught.exception.of_tracker, caught.exception.passing), (of_tracker, not of_tracker)
+                )
 
     def test_gives_text_to_who_asks_for_it(self) -> None:
         server = self.serve((200, {"Content-Type": "text/csv; charset=utf-8"}, b"step,value\n"))

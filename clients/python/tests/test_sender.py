@@ -164,10 +164,14 @@ class SenderTest(unittest.TestCase):
             if fault is not None:
                 self.always(fault)
             synced: list[int] = []
-            with mock.patch("edgerun.sender.SYNC_EVERY", 0.02), mock.patch("edgerun.spool.os.fsync", synced.append):
+            fsync = mock.patch("edgerun.spool.os.fsync", synced.append)
+            with mock.patch("edgerun.sender.SYNC_EVERY", 0.02), fsync:
                 courier = Courier(sender)
                 courier.start()
                 wait_until(lambda: len(self.tracker.requests) > 0)
+                if fault is None:
+                    # The creation is sent, and what comes now has time.
+                    wait_until(lambda: sender._next_batch > time.monotonic() + 100)
                 for step in range(3):
                     before = len(synced)
                     writer.append({"loss": 1.0}, step, step)
@@ -261,6 +265,42 @@ class SenderTest(unittest.TestCase):
         self.tracker.handle = handle  # type: ignore[method-assign]
         self.go_on(sender, 60)
         self.assertEqual(self.steps_stored(), [1])
+
+    def test_drops_nothing_for_the_refusal_of_a_proxy(self) -> None:
+        for status in (400, 403, 404, 409, 413, 422):
+            with self.subTest(status=status):
+                self.tracker = self.api.tracker = FakeTracker()
+                writer, sender = self.begin()
+                path = os.path.join(self.root, "plot")
+                with open(path, "wb") as file:
+                    file.write(b"plot")
+                for step in range(10):
+                    writer.append({"loss": step}, step, step)
+                writer.append_json({"kind": "change", "change": {"tags": {"a": "b"}}})
+                writer.append_json({"kind": "change", "change": {"status": "completed"}})
+                writer.append_json({"kind": "artifact", "name": "plot", "path": path})
+                for count in range(1, 60):
+                    # Each request fails in turn, and all after it for a while.
+                    left = count
+
+                    def fault(method: str, path: str, body: Any) -> None:
+                        nonlocal left
+                        left -= 1
+                        if left < 0:
+                            raise ApiError(status, "<html>", of_tracker=False)
+
+                    self.tracker.fault = fault
+                    self.go_on(sender, 40)
+                self.works()
+                writer.close()
+                self.go_on(sender, 100)
+                run = self.tracker.runs[RUN]
+                self.assertEqual((run["tags"], run["status"], run["seed"]), ({"a": "b"}, "completed", 7))
+                self.assertEqual(self.steps_stored(), list(range(10)))
+                self.assertEqual(list(self.tracker.files.values()), [b"plot"])
+                self.assertTrue(sender.done)
+        said = {str(warning.message) for warning in self.warned}
+        self.assertFalse([text for text in said if "does not take" in text])
 
     def test_has_rank_0_create_the_run_though_others_come_first(self) -> None:
         others = [self.begin(rank=rank) for rank in (1, 2)]

@@ -237,7 +237,17 @@ def _read(status: int, headers: http.client.HTTPMessage, content: bytes) -> Any:
         detail, found = content[:200].decode("utf-8", "replace"), []
     asked = headers.get("Retry-After") or ""
     retry_after = min(float(asked), 3600.0) if re.fullmatch(r"\d+(\.\d+)?", asked) else None
-    raise errors.ApiError(status, detail or http.client.responses.get(status, ""), found, retry_after)
+    reason = detail or http.client.responses.get(status, "")
+    raise errors.ApiError(status, reason, found, retry_after, _is_of_tracker(parsed))
+
+
+def _is_of_tracker(problem: Any) -> bool:
+    """Whether the tracker has written an error: a problem of its own API, or one of that which it has of MLflow's."""
+    if not isinstance(problem, dict):
+        return False
+    return {"detail", "request_id"} <= problem.keys() or (
+        isinstance(problem.get("error_code"), str) and "message" in problem
+    )
 
 
 def _integer(text: str) -> float:

@@ -118,6 +118,11 @@ class Delivery:
         try:
             self._post(batch, count)
         except ApiError as error:
+            if not error.of_tracker:
+                if error.status == 413:
+                    # A proxy that takes less at once; what follows comes in smaller requests.
+                    self.max_points = max(1, min(self.max_points, (count + 1) // 2))
+                raise
             if (
                 error.status == 422
                 and self._takes_attempt
@@ -181,7 +186,7 @@ class Delivery:
         try:
             _, _, answer = self._api.request("POST", f"/runs/{self.run}/metrics", body)
         except ApiError as error:
-            if error.status == 404:
+            if error.status == 404 and error.of_tracker:
                 raise RunMissing(error) from error
             raise
         stored = answer.get("stored", -1) if isinstance(answer, dict) else -1
@@ -259,7 +264,7 @@ class Delivery:
             try:
                 _, _, run = self._api.request("POST", path, {**new, **at_once})
             except ApiError as error:
-                if error.status not in _REFUSED or not at_once:
+                if not error.of_tracker or error.status not in _REFUSED or not at_once:
                     raise
                 at_once = {}
                 _, _, run = self._api.request("POST", path, new)
@@ -269,7 +274,7 @@ class Delivery:
                 change["status"] = "running"
         except ApiError as error:
             # 409: the run is there, from an earlier attempt or by another rank; 403: the key is for this run alone.
-            if error.status not in (403, 409):
+            if not error.of_tracker or error.status not in (403, 409):
                 raise
             at_once = {}
             if action:
@@ -311,13 +316,13 @@ class Delivery:
             raise Unreachable("Something answered that is no tracker") from error
         except ApiError as error:
             # A key for one experiment or run alone may not look.
-            if error.status != 403:
+            if not error.of_tracker or error.status != 403:
                 raise
         try:
             self._api.request("POST", "/experiments", {"id": own, **wanted})
         except ApiError as error:
             # Nor create any; 409: it is there, and has another name by now.
-            if error.status not in (403, 409):
+            if not error.of_tracker or error.status not in (403, 409):
                 raise
         return own
 
@@ -325,7 +330,7 @@ class Delivery:
         try:
             self._change(change)
         except ApiError as error:
-            if error.status != 404:
+            if not error.of_tracker or error.status != 404:
                 raise
             self._wait_or_create()
             self._change(change)
@@ -341,7 +346,7 @@ class Delivery:
         try:
             self._api.request("PATCH", f"/runs/{self.run}", change)
         except ApiError as error:
-            if error.status not in (*_REFUSED, 409):
+            if not error.of_tracker or error.status not in (*_REFUSED, 409):
                 raise
             parts = self._parts_of(change)
             if len(parts) > 1:
@@ -383,7 +388,7 @@ class Delivery:
             try:
                 self._put(file, os.fstat(file.fileno()).st_size, action["name"])
             except ApiError as error:
-                if error.status == 404 and not self.run_exists:
+                if error.of_tracker and error.status == 404 and not self.run_exists:
                     self._wait_for_run(error)
                 if error.status in (401, 429) or error.passing:
                     raise
