@@ -6,6 +6,7 @@ import os
 import pickle
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -22,7 +23,7 @@ from edgerun.api import Api
 from edgerun.cli import main
 from edgerun.errors import Unreachable
 from edgerun.sender import MOST_ADOPTED
-from edgerun.spool import Lock, StreamWriter, streams_of
+from edgerun.spool import Lock, Stream, StreamWriter, streams_of
 from edgerun.sync import sync
 
 from .fake import FakeServer, wait_until
@@ -97,6 +98,28 @@ class RunTest(unittest.TestCase):
         self.assertEqual((child.returncode, out), (code, ""), err)
         return err
 
+    def leave(self, folder: str, **head: Any) -> Stream:
+        """Leaves a stream behind, as a process that was killed does."""
+        given = {
+            "run": folder,
+            "experiment": {"id": "e", "name": "digits", "owner": "alice"},
+            "rank": 0,
+            "world_size": 1,
+            "attempt": 0,
+            "uri": self.server.uri,
+            "key": "",
+            "mode": "online",
+            "role": "rank",
+            "host": socket.gethostname(),
+            **head,
+        }
+        writer = StreamWriter(os.path.join(self.spool, folder), given)
+        writer.append_json({"kind": "create"})
+        writer.append({"loss": 1.0}, 1, 1)
+        writer.close()
+        writer.lock.release()
+        return next(stream for stream in streams_of(writer.folder) if stream.name == writer.name)
+
     def only_run(self) -> dict[str, Any]:
         (run,) = self.tracker.runs.values()
         return run
@@ -170,18 +193,10 @@ class RunTest(unittest.TestCase):
         self.assertEqual(self.only_run()["status"], "completed")
 
     def test_sends_what_many_have_left_a_few_at_a_time(self) -> None:
-        left = self.init(mode="offline")
-        left.log({"loss": 1.0}, 1)
-        head = {**left._config["head"], "mode": "online", "role": "rank"}
         runs = [f"00000000-0000-4000-8000-{number:012d}" for number in range(30)]
-        for number, run in enumerate(runs):
-            # One lacks nearly everything that a head has; it stops no other one.
-            begin = {"rank": 0, "attempt": 0} if number == 3 else {**head, "run": run}
-            writer = StreamWriter(os.path.join(self.spool, run), begin)
-            writer.append_json({"kind": "create"})
-            writer.append({"loss": 1.0}, 1, 1)
-            writer.close()
-            writer.lock.release()
+        for run_id in runs:
+            # One cannot be sent at all; it stops no other one.
+            self.leave(run_id, **({"experiment": None, "run": "none"} if run_id == runs[3] else {}))
         most = 0
 
         def fault(method: str, path: str, body: Any) -> None:
@@ -190,13 +205,22 @@ class RunTest(unittest.TestCase):
             most = max(most, len(courier.adopted) if courier is not None else 0)
 
         self.tracker.fault = fault
-        ours = mock.patch("edgerun.run._Rounds._is_ours", return_value=True)
-        with ours, self.init() as run:
+        with self.init() as run:
             wait_until(lambda: len(self.tracker.points) == 30)
-        self.assertEqual([len(self.tracker.points[run]) for run in runs if run != runs[3]], [1] * 29)
+        self.assertEqual(self.steps(), [1] * 29)
         self.assertIn(most, range(1, MOST_ADOPTED + 1))
         lock = Lock.take(streams_of(os.path.join(self.spool, runs[3]))[0].lock_path)
         self.assertIsNotNone(lock, "what cannot be sent is not held")
+
+    def test_sends_nothing_that_another_user_has_left(self) -> None:
+        self.leave("01990d2c-7a2f-7c0e-b1a7-0c5f3e8a9b11")
+        with mock.patch("edgerun.spool.os.getuid", return_value=os.getuid() + 1), self.init() as run:
+            run.log({"own": 1.0})
+            outcomes = sync(self.spool, Api(self.server.uri), of_others=False)
+        self.assertIn("another user", str(outcomes[0].left_because))
+        self.assertEqual((self.steps("own"), self.steps()), ([0], []))
+        self.init().finish()
+        self.assertEqual(self.steps(), [1])
 
     def test_gives_the_last_word_to_the_last_attempt(self) -> None:
         self.tracker.fault = refuse

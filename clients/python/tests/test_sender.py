@@ -14,9 +14,10 @@ from unittest import mock
 
 from edgerun import notices
 from edgerun.delivery import GRACE, Delivery
-from edgerun.errors import ApiError, EdgerunWarning, Unreachable
+from edgerun.errors import ApiError, EdgerunWarning, SpoolError, Unreachable
 from edgerun.sender import Courier, Sender, adopted
 from edgerun.spool import StreamReader, StreamWriter, streams_of
+from edgerun.sync import sync
 from edgerun.watch import Watch
 
 from .fake import FakeApi, FakeClock, FakeTracker, wait_until
@@ -301,6 +302,33 @@ class SenderTest(unittest.TestCase):
                 self.assertTrue(sender.done)
         said = {str(warning.message) for warning in self.warned}
         self.assertFalse([text for text in said if "does not take" in text])
+
+    def test_deletes_and_sends_nothing_that_is_no_copy_of_an_artifact(self) -> None:
+        writer, sender = self.begin()
+        path = os.path.join(self.root, "thesis")
+        copy = f"files/{'0' * 32}"
+        os.mkdir(os.path.join(self.folder, "files"))
+        for name in (path, os.path.join(self.folder, copy)):
+            with open(name, "wb") as file:
+                file.write(b"mine")
+        for named in (path, "../thesis", "files/../../thesis", copy):
+            writer.append_json({"kind": "artifact", "name": "n", "path": named, "copied": True})
+        self.go_on(sender, 10)
+        self.assertTrue(os.path.exists(path))
+        self.assertFalse(os.path.exists(os.path.join(self.folder, copy)))
+        sent = [request for request in self.tracker.requests if request[0] == "PUT"]
+        self.assertEqual(len(sent), 1)
+        self.assertEqual(len(self.warned), 3)
+
+    def test_puts_nothing_but_ids_into_the_path_of_a_request(self) -> None:
+        head = {"run": "../experiments/x", "rank": 0, "attempt": 0}
+        with self.assertRaises(SpoolError):
+            Delivery(self.api, head, self.folder, is_live=False)
+        writer = StreamWriter(self.folder, head)
+        writer.close()
+        writer.lock.release()
+        self.assertEqual([outcome.run for outcome in sync(self.root, self.api)], ["../experiments/x"])
+        self.assertEqual(self.tracker.requests, [])
 
     def test_has_rank_0_create_the_run_though_others_come_first(self) -> None:
         others = [self.begin(rank=rank) for rank in (1, 2)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 import urllib.parse
 from collections.abc import Mapping
@@ -10,7 +11,8 @@ from contextlib import suppress
 from typing import Any, BinaryIO, Callable, NoReturn
 
 from .api import Api
-from .errors import ApiError, EdgerunError, Unreachable
+from .errors import ApiError, EdgerunError, SpoolError, Unreachable
+from .job import as_uuid
 from .notices import warn_once
 from .spool import Chunk, Columns
 from .values import batches, wire_steps, wire_values
@@ -28,6 +30,9 @@ PART_PATIENCE = 60.0
 #: Statuses that tell that a part of a request is not taken, so that the rest of it may be.
 _REFUSED = (400, 413, 422)
 
+#: Where copies of artifacts lie in the folder of a run. Nothing else is ever deleted.
+_COPY = re.compile("files/[0-9a-f]{32}")
+
 Batch = list[tuple[str, Columns]]
 
 
@@ -43,6 +48,9 @@ class Delivery:
         folder: In which it lies: artifacts that were copied are found from there.
         is_live: Whether it is being written, and not what an ended process has left behind.
         is_outdated: Whether a later attempt has the last word on the run: its status, its end, its name and its seed.
+
+    Raises:
+        SpoolError: The head is of no run.
     """
 
     def __init__(
@@ -61,7 +69,10 @@ class Delivery:
         self._is_live = is_live
         self._is_outdated = is_outdated
         self._clock = clock
-        self.run = str(head["run"])
+        run = as_uuid(str(head["run"]))
+        if run is None:
+            raise SpoolError(f"{str(head['run'])[:80]!r} is no id of a run")
+        self.run = run
         self._missing_since: float | None = None
         self._refused_names: dict[str, None] = {}
         self._takes_attempt = True
@@ -243,7 +254,7 @@ class Delivery:
                 warn_once(f"kind {kind}", f"The spool has {kind!r} in it, which a newer edgerun has written")
         except Refused as error:
             warn_once(f"refused {kind}: {error}", str(error))
-        if kind == "artifact" and action.get("copied"):
+        if kind == "artifact" and action.get("copied") and _COPY.fullmatch(action["path"]):
             with suppress(OSError):
                 os.unlink(os.path.join(self._folder, action["path"]))
 
@@ -258,7 +269,7 @@ class Delivery:
         if self._head.get("heartbeat_timeout"):
             new["heartbeat_timeout"] = self._head["heartbeat_timeout"]
         at_once = {key: values for key, values in named.items() if 0 < len(values) <= 1_000}
-        path = f"/experiments/{experiment}/runs"
+        path = f"/experiments/{urllib.parse.quote(experiment, safe='')}/runs"
         change: dict[str, Any] = {}
         try:
             try:
@@ -378,6 +389,8 @@ class Delivery:
 
     def _upload(self, action: Mapping[str, Any]) -> None:
         path = os.path.join(self._folder, action["path"])
+        if action.get("copied") and not _COPY.fullmatch(action["path"]):
+            raise Refused(f"The artifact {action['name']!r} is left out: {path} is no copy of one")
         try:
             file = open(path, "rb")
         except OSError as error:

@@ -562,6 +562,8 @@ class _Rounds:
     def _senders(self, api: Api, streams: list[Stream]) -> Iterator[Sender]:
         for stream in streams:
             try:
+                if not stream.is_own():
+                    continue
                 sender = adopted(stream, api, self._is_ours, self._is_outdated)
             except Exception as error:
                 logger.debug("The stream %s cannot be sent: %s", stream.name, error)

@@ -442,6 +442,12 @@ class Stream(NamedTuple):
                     found.append(int(match["index"]))
         return sorted(found)
 
+    def is_own(self) -> bool:
+        """Whether all of it was written by this user. What others have written might name any file of this one."""
+        if not hasattr(os, "getuid"):
+            return True
+        return all(os.stat(self.path(index)).st_uid == os.getuid() for index in self.indexes())
+
     def head(self) -> dict[str, Any] | None:
         """What its first readable segment begins with."""
         for index in self.indexes():

@@ -26,12 +26,14 @@ def sync(
     api: Api,
     *,
     patience: float = 60.0,
+    of_others: bool = True,
     tell: Callable[[Outcome], None] = lambda outcome: None,
 ) -> list[Outcome]:
     """Sends all streams of a spool, or of the folder of one run, that nobody is writing.
 
     Args:
         patience: For how many seconds a tracker that is away is waited for, for each stream.
+        of_others: Whether to send also what other users have left; whoever names their spool trusts them.
         tell: Called with each outcome as soon as it is known.
     """
     outcomes = []
@@ -44,10 +46,13 @@ def sync(
         )
         for stream in streams:
             why = "somebody is writing or sending it"
+            sender = None
             try:
-                sender = adopted(stream, api, lambda head: True)
+                if of_others or stream.is_own():
+                    sender = adopted(stream, api, lambda head: True)
+                else:
+                    why = "it belongs to another user; name its folder to send it"
             except Exception as error:
-                sender = None
                 why = f"it cannot be read: {type(error).__name__}: {error}"
             if sender is None:
                 outcome = Outcome(stream, str(heads[stream].get("run", "")), 0, why)
