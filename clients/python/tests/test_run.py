@@ -222,6 +222,16 @@ class RunTest(unittest.TestCase):
         self.init().finish()
         self.assertEqual(self.steps(), [1])
 
+    def test_leaves_a_stream_of_another_host_that_may_be_live(self) -> None:
+        stream = self.leave("01990d2c-7a2f-7c0e-b1a7-0c5f3e8a9b11", host="another")
+        with self.init() as run:
+            run.log({"own": 1.0})
+        self.assertEqual((self.steps("own"), self.steps()), ([0], []))
+        then = time.time() - 301
+        os.utime(stream.path(0), (then, then))
+        self.init().finish()
+        self.assertEqual(self.steps(), [1])
+
     def test_gives_the_last_word_to_the_last_attempt(self) -> None:
         self.tracker.fault = refuse
         first = self.init(run_id="job", attempt=0, name="first", seed=1)

@@ -320,6 +320,13 @@ class SenderTest(unittest.TestCase):
         self.assertEqual(len(sent), 1)
         self.assertEqual(len(self.warned), 3)
 
+    def test_shows_other_hosts_that_a_stream_is_written(self) -> None:
+        _, sender = self.begin()
+        (stream,) = streams_of(self.folder)
+        os.utime(stream.path(0), (1, 1))
+        self.go_on(sender, 70)
+        self.assertGreater(stream.modified(), 1)
+
     def test_puts_nothing_but_ids_into_the_path_of_a_request(self) -> None:
         head = {"run": "../experiments/x", "rank": 0, "attempt": 0}
         with self.assertRaises(SpoolError):

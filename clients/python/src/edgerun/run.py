@@ -15,6 +15,7 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from contextlib import suppress
+from functools import partial
 from types import TracebackType
 from typing import Any, Callable
 
@@ -61,6 +62,10 @@ PATIENCE = 60.0
 
 #: Larger artifacts are not copied into the spool, but sent from where they are.
 COPIED_BYTES = 64 * 1024 * 1024
+
+#: A stream of another host counts as left behind when nothing came for so long, in seconds: some file systems have locks
+#: that hold within one host alone.
+LEFT_AFTER = 300.0
 
 _NOT_NUMBERS = (struct.error, TypeError, ValueError, OverflowError)
 
@@ -564,7 +569,7 @@ class _Rounds:
             try:
                 if not stream.is_own():
                     continue
-                sender = adopted(stream, api, self._is_ours, self._is_outdated)
+                sender = adopted(stream, api, partial(self._may_adopt, stream), self._is_outdated)
             except Exception as error:
                 logger.debug("The stream %s cannot be sent: %s", stream.name, error)
                 continue
@@ -585,6 +590,11 @@ class _Rounds:
             beside = neighbour(self._folder, self._own)
             found = [beside] if beside is not None else []
         return [stream for stream in found if stream.name != self._own]
+
+    def _may_adopt(self, stream: Stream, head: Mapping[str, Any]) -> bool:
+        if not self._is_ours(head):
+            return False
+        return head.get("host") == socket.gethostname() or time.time() - stream.modified() > LEFT_AFTER
 
     def _is_outdated(self, head: Mapping[str, Any]) -> bool:
         return bool(head["run"] == self._run.id and head["attempt"] < self._run.attempt)

@@ -27,6 +27,9 @@ BATCH_POINTS = 5_000
 #: How long what is not sent yet may wait for the disk, in seconds.
 SYNC_EVERY = 3.0
 
+#: How often a stream shows that it is still written, in seconds.
+TOUCH_EVERY = 60.0
+
 #: Of a request that fails again and again, in seconds.
 LONGEST_PAUSE = 30.0
 
@@ -69,6 +72,7 @@ class Sender:
         self._failures = 0
         self._last_sign = clock()
         self._last_sync = clock()
+        self._last_touch = clock()
         self._next_batch = clock()
         #: What the tracker has asked for, which nothing hurries.
         self._not_before = clock()
@@ -203,6 +207,9 @@ class Sender:
             except OSError as error:
                 warn_once("rotate", f"The spool cannot go on in another file: {error}")
         now = self._clock()
+        if self.writer is not None and now - self._last_touch >= TOUCH_EVERY:
+            self._last_touch = now
+            self.writer.touch()
         if now - self._last_sync >= SYNC_EVERY:
             self._last_sync = now
             with suppress(OSError):

@@ -392,6 +392,13 @@ class StreamWriter:
     def is_last(self, index: int) -> bool:
         return index >= self.index and self._segment is None
 
+    def touch(self) -> None:
+        """Shows other hosts that it is still written, though nothing may come."""
+        segment = self._segment
+        if segment is not None:
+            with suppress(OSError):
+                os.utime(segment.fd)
+
     def abandon(self) -> None:
         """In a child that was forked: lets go of what is the parent's."""
         self._segment = None
@@ -441,6 +448,10 @@ class Stream(NamedTuple):
                 if match and match["stream"] == self.name:
                     found.append(int(match["index"]))
         return sorted(found)
+
+    def modified(self) -> float:
+        """When something last came into it, in seconds since the epoch."""
+        return max((os.stat(self.path(index)).st_mtime for index in self.indexes()[-1:]), default=0.0)
 
     def is_own(self) -> bool:
         """Whether all of it was written by this user. What others have written might name any file of this one."""
