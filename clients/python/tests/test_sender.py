@@ -327,6 +327,16 @@ class SenderTest(unittest.TestCase):
         self.go_on(sender, 70)
         self.assertGreater(stream.modified(), 1)
 
+    def test_creates_the_run_first_though_the_spool_had_no_room_for_that(self) -> None:
+        writer, sender = self.begin(rank=1)
+        self.go_on(sender, 1)
+        assert sender.delivery is not None
+        sender.delivery._head = {**writer.head, "rank": 0}
+        writer.append({"loss": 1.0}, 1, 1)
+        writer.pending.append({"kind": "create", "seed": 7, "params": {}, "tags": {}})
+        self.go_on(sender, 5)
+        self.assertEqual((self.tracker.runs[RUN]["seed"], self.steps_stored()), (7, [1]))
+
     def test_puts_nothing_but_ids_into_the_path_of_a_request(self) -> None:
         head = {"run": "../experiments/x", "rank": 0, "attempt": 0}
         with self.assertRaises(SpoolError):

@@ -260,6 +260,30 @@ class SpoolTest(unittest.TestCase):
         chunks = all_chunks(StreamReader(self.stream(), writer), most=5_000)
         self.assertEqual([chunk.points for chunk in chunks], [20_000, 0, 1])
 
+    def test_writes_what_is_too_long_for_a_frame_in_pieces(self) -> None:
+        writer = self.writer()
+        named = {str(number): "\u0436" * 6_000 for number in range(260)}
+        writer.append_json({"kind": "create", "seed": 1, "params": named, "tags": named})
+        writer.append_json({"kind": "change", "change": {"status": "completed", "tags": named}})
+        writer.append({"a": 1.0}, 1, 1)
+        with self.assertRaisesRegex(SpoolError, "bytes"):
+            writer.append_json({"kind": "change", "change": {"tags": {"a": "x" * 9_000_000}}})
+        with self.assertRaisesRegex(SpoolError, "bytes"):
+            writer.append_json({"kind": "artifact", "name": "x" * 9_000_000})
+        chunks = all_chunks(StreamReader(self.stream(), writer))
+        self.assertEqual(sum(chunk.damaged for chunk in chunks), 0)
+        first, *others = [chunk.action for chunk in chunks if chunk.action is not None]
+        self.assertEqual(first, {"kind": "create", "seed": 1})
+        found: dict[str, object] = {"params": {}, "tags": {}}
+        for action in others:
+            for key, value in action["change"].items():
+                if isinstance(value, dict):
+                    found[key].update(value)  # type: ignore[attr-defined]
+                else:
+                    found[key] = value
+        self.assertEqual(found, {"params": named, "tags": named, "status": "completed"})
+        self.assertEqual(points_of(chunks), [("a", 1, 1.0, 1)])
+
     def test_says_when_its_limit_is_reached_and_goes_on_when_there_is_room(self) -> None:
         writer = self.writer(max_bytes=20_000)
         reader = StreamReader(self.stream(), writer)

@@ -131,6 +131,11 @@ class Sender:
         most = (
             delivery.max_points if self._is_behind or self.hurry else min(BATCH_POINTS, delivery.max_points)
         )
+        if self.writer is not None and self.writer.pending and self.writer.pending[0]["kind"] == "create":
+            # There was no room for it in the spool, and nothing else can be stored before.
+            delivery.act(self.writer.pending[0])
+            self.writer.pending.popleft()
+            return True
         before = self.reader.position
         chunk = self.reader.read(most)
         if not chunk.empty:

@@ -59,6 +59,10 @@ MAX_FRAME = 8 * 1024 * 1024
 #: How much is read at a time.
 WINDOW = 1024 * 1024
 
+#: About how long the pieces are of what is too long for one frame; and what of it may come in pieces.
+_PIECE = 1024 * 1024
+_NAMED = ("params", "tags")
+
 #: A segment is followed by another one when it is this long, or has so many schemas.
 SEGMENT_BYTES = 8 * 1024 * 1024
 SEGMENT_SCHEMAS = 4_096
@@ -92,6 +96,44 @@ def frame(payload: bytes) -> bytes:
 
 def json_frame(content: Any) -> bytes:
     return frame(b"J" + json.dumps(content, separators=(",", ":")).encode())
+
+
+def _pieces(content: Any) -> Iterator[Any]:
+    """The same as one thing or several, none of which is longer than a frame: params and tags can be set bit by bit.
+
+    Raises:
+        SpoolError: It cannot be told in pieces.
+    """
+    if _length(content) < MAX_FRAME:
+        yield content
+        return
+    is_change = content["kind"] == "change"
+    whole = content["change"] if is_change else content
+    named = {key: values for key, values in whole.items() if key in _NAMED}
+    rest = {key: value for key, value in whole.items() if key not in _NAMED}
+    longest = max((_length(item) for values in named.values() for item in values.items()), default=0)
+    if max(longest, _length(rest)) > _PIECE:
+        raise SpoolError(f"{content['kind']!r} has more than {MAX_FRAME} bytes")
+    if not is_change:
+        yield rest
+    elif rest:
+        yield {"kind": "change", "change": rest}
+    for key, values in named.items():
+        piece: dict[str, Any] = {}
+        size = 0
+        for name, value in values.items():
+            length = _length((name, value))
+            if piece and size + length > _PIECE:
+                yield {"kind": "change", "change": {key: piece}}
+                piece, size = {}, 0
+            piece[name] = value
+            size += length
+        if piece:
+            yield {"kind": "change", "change": {key: piece}}
+
+
+def _length(content: Any) -> int:
+    return len(json.dumps(content, separators=(",", ":")))
 
 
 def point_struct(count: int) -> struct.Struct:
@@ -294,11 +336,16 @@ class StreamWriter:
             raise SpoolError("the disk is full")
 
     def append_json(self, content: Any) -> None:
-        """Appends something that is done once. Where there is no room for it, it waits in memory to be sent.
+        """Appends something that is done once, in several pieces where it is long. Where there is no room for it, it waits
+        in memory to be sent.
 
         Raises:
-            SpoolError: The stream is closed, or too much is waiting already.
+            SpoolError: The stream is closed, too much is waiting already, or it is too long.
         """
+        for piece in _pieces(content):
+            self._append_piece(piece)
+
+    def _append_piece(self, content: Any) -> None:
         segment = self._segment
         if segment is None:
             raise SpoolError("the run has been finished")
@@ -325,7 +372,7 @@ class StreamWriter:
         packing = point_struct(len(names))
         payload = packing.pack(b"P", number, step, milliseconds, *metrics.values())
         schema = b"S" + _NUMBER.pack(number) + json.dumps(names).encode()
-        if len(schema) > MAX_FRAME:
+        if max(len(schema), len(payload)) > MAX_FRAME:
             raise ValueError("there are too many metrics in one call")
         if segment.size >= segment.mark:
             self._look_up(segment)
