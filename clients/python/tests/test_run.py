@@ -212,6 +212,13 @@ class RunTest(unittest.TestCase):
         lock = Lock.take(streams_of(os.path.join(self.spool, runs[3]))[0].lock_path)
         self.assertIsNotNone(lock, "what cannot be sent is not held")
 
+    def test_warns_once_of_steps_and_times_that_are_none(self) -> None:
+        run = self.init()
+        for number in range(5):
+            run.log({"loss": 1.0}, 2**63 + number)
+            run.log({"loss": 1.0}, 1, timestamp=1e30 * (number + 1))
+        self.assertEqual(len(self.warned), 2)
+
     def test_sends_nothing_that_another_user_has_left(self) -> None:
         self.leave("01990d2c-7a2f-7c0e-b1a7-0c5f3e8a9b11")
         with mock.patch("edgerun.spool.os.getuid", return_value=os.getuid() + 1), self.init() as run:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from contextlib import suppress
 
 from .errors import EdgerunWarning
 
@@ -23,7 +24,14 @@ def warn_once(key: str, message: str, *, level: int = logging.WARNING) -> None:
         warnings.warn(message, EdgerunWarning, stacklevel=3)
     except Exception:
         # Warnings may have been made errors, and handlers of others may fail.
-        logger.debug("A warning could not be given", exc_info=True)
+        with suppress(Exception):
+            logger.debug("A warning could not be given", exc_info=True)
+
+
+def say(level: int, message: str, *args: object) -> None:
+    """Logs, though handlers of others may fail."""
+    with suppress(Exception):
+        logger.log(level, message, *args)
 
 
 def forget() -> None:

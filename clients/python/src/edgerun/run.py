@@ -24,7 +24,7 @@ from .api import Api, default_uri
 from .delivery import Delivery
 from .errors import SpoolError
 from .job import Ranks, as_uuid, derived, find_attempt, find_job, find_ranks, find_siblings, new_id
-from .notices import logger, warn_once
+from .notices import logger, say, warn_once
 from .sender import Courier, Sender, adopted, interval_for, neighbour
 from .spool import (
     MAX_BYTES,
@@ -316,11 +316,12 @@ class Run:
             if step is not None and not is_step(step):
                 step = int(step)
                 if not is_step(step):
-                    return self._lose(metrics, f"{step} is no step: it does not fit 64 bits")
+                    return self._lose(metrics, f"{step} is no step: it does not fit 64 bits", "step")
                 self._steps = itertools.count(step + 1)
             moment = time.time_ns() // 1_000_000 if timestamp is None else round(float(timestamp) * 1000)
             if not is_moment(moment):
-                return self._lose(metrics, f"{timestamp} is no time in seconds of the years 1 to 9999")
+                why = f"{timestamp} is no time in seconds of the years 1 to 9999"
+                return self._lose(metrics, why, "timestamp")
             if step is None:
                 step = next(self._steps)
             good: dict[str, float] = {}
@@ -343,13 +344,13 @@ class Run:
         except Exception as error:
             self._lose(metrics, str(error))
 
-    def _lose(self, metrics: Any, why: str) -> None:
+    def _lose(self, metrics: Any, why: str, key: str | None = None) -> None:
         self._dropped += len(metrics) if isinstance(metrics, Mapping) else 1
         if self._writer is not None:
             self._writer.is_short_of_room = True
-        warn_once(f"lost: {why}", f"Points are lost: {why}", level=logging.ERROR)
+        warn_once(f"lost: {key or why}", f"Points are lost: {why}", level=logging.ERROR)
         if self._dropped & (self._dropped - 1) == 0:
-            logger.error("%s points are lost by now: %s", self._dropped, why)
+            say(logging.ERROR, "%s points are lost by now: %s", self._dropped, why)
 
     def _set(self, key: str, values: dict[str, Any]) -> dict[str, Scalar]:
         removed = [name for name, value in values.items() if value is None and key == "tags"]
@@ -419,7 +420,6 @@ class Run:
         try:
             self._finish(status, patience, why)
         except Exception as error:
-            logger.debug("Finishing failed", exc_info=True)
             warn_once("finish", f"The run could not be finished: {error}")
 
     def _finish(self, status: str, patience: float | None, why: str | None) -> None:

@@ -27,6 +27,7 @@ import itertools
 import json
 import os
 import re
+import stat
 import struct
 import sys
 import tempfile
@@ -164,7 +165,8 @@ def usable_root(root: str) -> tuple[str, str | None]:
         fault = str(error)
     own = os.path.join(tempfile.gettempdir(), f"edgerun-spool-{os.getuid() if hasattr(os, 'getuid') else ''}")
     os.makedirs(own, mode=0o700, exist_ok=True)
-    if hasattr(os, "getuid") and os.stat(own).st_uid != os.getuid():
+    found = os.lstat(own)
+    if not stat.S_ISDIR(found.st_mode) or (hasattr(os, "getuid") and found.st_uid != os.getuid()):
         raise OSError(f"{own} belongs to somebody else, and {root} {fault}")
     return own, fault
 
@@ -264,8 +266,9 @@ class Segment:
             raise SpoolError("the disk is full")
 
     def __del__(self) -> None:
-        if self.fd >= 0:
-            self._close(self.fd)
+        fd, self.fd = self.fd, -1
+        if fd >= 0:
+            self._close(fd)
 
 
 class StreamWriter:
@@ -762,10 +765,12 @@ class StreamReader:
         self._synced = Position(index + 1, 0) if is_complete else Position(index, size)
 
     def close(self) -> None:
-        for fd in (self._fd, self._ack_fd):
+        fds = (self._fd, self._ack_fd)
+        # First: a number that is closed may at once be another file's.
+        self._fd = self._ack_fd = -1
+        for fd in fds:
             if fd >= 0:
                 os.close(fd)
-        self._fd = self._ack_fd = -1
 
     def remove(self) -> None:
         """Deletes the stream, its lock left out."""
@@ -928,7 +933,8 @@ class Attempts:
         try:
             # One byte for each attempt: no reading and writing that two could do at once.
             os.write(fd, b".")
-            return os.lseek(fd, 0, os.SEEK_END) - 1
+            # Behind the own byte: another process may have written one since.
+            return os.lseek(fd, 0, os.SEEK_CUR) - 1
         finally:
             os.close(fd)
 
