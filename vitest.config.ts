@@ -35,7 +35,8 @@ export default defineConfig({
           testTimeout: 180_000,
           hookTimeout: 180_000,
           expect: { poll: { timeout: 15_000 } },
-          fileParallelism: false,
+          // Each file of the browser's has a tracker of its own, and mostly waits.
+          ...(name === 'browser' ? { maxWorkers: 2 } : { fileParallelism: false }),
         },
       })),
     ],
