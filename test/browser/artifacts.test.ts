@@ -115,7 +115,9 @@ const embed = (url: string) =>
       if (kind === 'link') element.setAttribute('rel', 'stylesheet')
       const settled = new Promise<string>((resolve) => {
         for (const event of ['load', 'error']) element.addEventListener(event, () => resolve(event))
-        setTimeout(() => resolve('nothing'), 500)
+        // Of frames nothing may ever be heard; these say what became of them, sooner or later.
+        const patience = ['img', 'script', 'module'].includes(kind) ? 4_000 : 500
+        setTimeout(() => resolve('nothing'), patience)
       })
       element.setAttribute(attribute, address)
       document.body.append(element)
