@@ -103,9 +103,8 @@ it("is a logger of Lightning's, in the first process alone", async () => {
 })
 
 // PyTorch takes more than 5 GB with what it needs: EDGERUN_TEST_TORCH=1 npm run test:clients -- python-callbacks
-it.runIf(process.env.EDGERUN_TEST_TORCH)(
-  'works with the real Trainers of PyTorch',
-  async () => {
+if (process.env.EDGERUN_TEST_TORCH) {
+  it('works with the real Trainers of PyTorch', async () => {
     const venv = path.join(PROJECT, 'node_modules/.cache/torch')
     await installInto(venv, [
       'torch==2.15.0',
@@ -126,6 +125,5 @@ it.runIf(process.env.EDGERUN_TEST_TORCH)(
       found.history.flatMap((entry) => (name in entry ? [[Number(entry.step), Number(entry[name])]] : []))
     expect(logged['train/loss']).toEqual(told('loss'))
     expect(logged['eval/loss']).toEqual(told('eval_loss'))
-  },
-  900_000,
-)
+  }, 900_000)
+}

@@ -111,7 +111,8 @@ describe('a job of four ranks', () => {
           EDGERUN_SPOOL: spool,
           TORCHELASTIC_RUN_ID: 'digits-of-the-test',
           TORCHELASTIC_RESTART_COUNT: `${attempt}`,
-          MASTER_PORT: `${port}`,
+          // Its ranks meet at the port after it.
+          MASTER_PORT: `${port - 1}`,
         },
       )
     const experiments = async () =>
