@@ -1,20 +1,16 @@
-import { readFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
 import { gzipSync } from 'node:zlib'
-import type { AxeResults, RunOptions } from 'axe-core'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { cleanUp } from '../system/support.ts'
+import { faultsOf } from './axe.ts'
 import { Stage } from './stage.ts'
 
 let stage: Stage
 /** What the address of a view has in the place of these words. */
 const ids: Record<string, string> = {}
-let axe: string
 
 beforeAll(async () => {
   stage = await Stage.open()
-  axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
   const experiment = await stage.ask<{ id: string }>('POST', '/experiments', { name: 'words', owner: 'ann' })
   const runs: string[] = []
   for (let i = 0; i < 3; i++) {
@@ -65,30 +61,17 @@ const visit = async (path: string, ready: string, options: Parameters<Stage['vis
   return page
 }
 
-/** What axe finds that is serious, as its rule and the first place. */
-async function barriers(page: Page): Promise<string[]> {
-  await page.evaluate(axe)
-  const { violations } = await page.evaluate<AxeResults, RunOptions>(
-    // Axe comes as text: this page's own program has no such thing.
-    (options) => Reflect.get(window, 'axe').run(document, options),
-    { resultTypes: ['violations'] },
-  )
-  return violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .map(({ id, nodes }) => `${id}: ${nodes[0]?.html.slice(0, 200)} ${nodes[0]?.failureSummary}`)
-}
-
 describe.each(VIEWS)('%s', (_, path, ready) => {
   it.each(['light', 'dark'] as const)('has no barrier of weight in the %s', async (colorScheme) => {
     const page = await visit(path, ready, { colorScheme })
-    expect(await barriers(page)).toEqual([])
+    expect(await faultsOf(page)).toEqual([])
     await page.context().close()
   })
 
   it.each([400, 3_840])('needs no more than %i pixels, and can be read there', async (width) => {
     const page = await visit(path, ready, { viewport: { width, height: 900 } })
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width)
-    expect(await barriers(page)).toEqual([])
+    expect(await faultsOf(page)).toEqual([])
     await page.context().close()
   })
 

@@ -1,9 +1,9 @@
 /** How what charts want is split into requests. */
 
 /** What the API takes at most: runs, names, and buckets of all series together. */
-export const MAX_RUNS = 100
-export const MAX_NAMES = 20
-export const MAX_BUCKETS = 32_000
+const MAX_RUNS = 100
+const MAX_NAMES = 20
+const MAX_BUCKETS = 32_000
 
 export interface Wanted {
   name: string

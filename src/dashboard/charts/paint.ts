@@ -38,7 +38,7 @@ const BEHIND = 0.25
 /** Points stand out where there is this much room for each. */
 const ROOM = 14
 
-export function rgbOf(hex: string): Rgb {
+function rgbOf(hex: string): Rgb {
   const number = Number.parseInt(hex.slice(1), 16)
   return [(number >> 16) & 255, (number >> 8) & 255, number & 255]
 }
@@ -52,7 +52,7 @@ function inSight({ x }: Line, { box, x: { scale, offset } }: Frame): [begin: num
 }
 
 /** One layer of dense curves: pixels that are put on the canvas together, with one opacity. */
-export class Layer {
+class Layer {
   readonly #canvas = document.createElement('canvas')
   #image: ImageData | undefined
   #isEmpty = true

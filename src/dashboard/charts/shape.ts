@@ -45,7 +45,7 @@ interface Cached {
 const lastOf = (x: Float64Array): number => x[x.length - 1] ?? Number.NaN
 
 /** The part of the axis that curves cover; undefined where they have no point. */
-export function domainOf(drawn: readonly Drawn[], isLog: boolean): Range | undefined {
+function domainOf(drawn: readonly Drawn[], isLog: boolean): Range | undefined {
   let [from, to] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
   for (const { x } of drawn) {
     const first = x[isLog ? placeOf(x, Number.MIN_VALUE) : 0] ?? Number.NaN

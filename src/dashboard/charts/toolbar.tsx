@@ -1,6 +1,5 @@
 /** What all charts are set by. */
-import { useMemo, useRef } from 'preact/hooks'
-import { useShortcuts } from '../ui/shortcuts.tsx'
+import { SearchBox } from '../ui/search-box.tsx'
 import type { Axis } from './buckets.ts'
 import type { Feed } from './feed.ts'
 import type { Shared } from './shared.ts'
@@ -24,38 +23,26 @@ const ATTEMPTS: [Attempts, string][] = [
 const MOST_SMOOTH = 20
 
 export function Toolbar({ shared, state: { view, set, drag } }: { shared: Shared; state: ViewState }) {
-  const box = useRef<HTMLInputElement>(null)
-  useShortcuts(useMemo(() => [{ key: 'm', what: 'search charts', run: () => box.current?.focus() }], []))
   const setLog = (axis: 'x' | 'y', isOn: boolean) => {
     const logs = { x: view.isLogX, y: view.isLogY, [axis]: isOn }
     set({ log: `${logs.x ? 'x' : ''}${logs.y ? 'y' : ''}` })
   }
   return (
     <div class="chart-tools">
-      <input
-        ref={box}
-        type="search"
-        aria-label="Search charts"
-        placeholder="Search charts"
+      <SearchBox
+        label="Search charts"
         value={view.metric}
-        onInput={({ currentTarget }) => drag('metric', { metric: currentTarget.value })}
+        onSearch={(metric) => drag('metric', { metric })}
+        shortcut="m"
+        what="search charts"
       />
-      <label>
-        <span class="hidden">Horizontal axis</span>
-        {/* A place on one axis is none on another. */}
-        <select
-          value={view.x}
-          onChange={({ currentTarget: { value } }) =>
-            set({ x: value === 'step' ? null : value, from: null, to: null })
-          }
-        >
-          {AXES.map(([value, label]) => (
-            <option key={value} value={value}>
-              {label}
-            </option>
-          ))}
-        </select>
-      </label>
+      {/* A place on one axis is none on another. */}
+      <Choice
+        label="Horizontal axis"
+        value={view.x}
+        options={AXES}
+        onChoice={(x) => set({ x: x === 'step' ? null : x, from: null, to: null })}
+      />
       <button
         type="button"
         aria-pressed={view.isLogX}
@@ -81,35 +68,46 @@ export function Toolbar({ shared, state: { view, set, drag } }: { shared: Shared
         />
         <output class="number faint">{view.smooth ? `${view.smooth} %` : 'off'}</output>
       </label>
-      <label>
-        <span class="hidden">Ranks of a distributed job</span>
-        <select
-          value={view.ranks}
-          onChange={({ currentTarget: { value } }) => set({ ranks: value === 'one' ? null : value })}
-        >
-          {RANKS.map(([value, label]) => (
-            <option key={value} value={value}>
-              {label}
-            </option>
-          ))}
-        </select>
-      </label>
-      <label>
-        <span class="hidden">Attempts of a job that was preempted</span>
-        <select
-          value={view.attempts}
-          onChange={({ currentTarget: { value } }) => set({ attempts: value === 'newest' ? null : value })}
-        >
-          {ATTEMPTS.map(([value, label]) => (
-            <option key={value} value={value}>
-              {label}
-            </option>
-          ))}
-        </select>
-      </label>
+      <Choice
+        label="Ranks of a distributed job"
+        value={view.ranks}
+        options={RANKS}
+        onChoice={(ranks) => set({ ranks: ranks === 'one' ? null : ranks })}
+      />
+      <Choice
+        label="Attempts of a job that was preempted"
+        value={view.attempts}
+        options={ATTEMPTS}
+        onChoice={(attempts) => set({ attempts: attempts === 'newest' ? null : attempts })}
+      />
       <WholeAxis shared={shared} />
       <Live feed={shared.feed} />
     </div>
+  )
+}
+
+function Choice<T extends string>({
+  label,
+  value,
+  options,
+  onChoice,
+}: {
+  label: string
+  value: T
+  options: readonly [value: T, label: string][]
+  onChoice: (value: string) => void
+}) {
+  return (
+    <label>
+      <span class="hidden">{label}</span>
+      <select value={value} onChange={({ currentTarget }) => onChoice(currentTarget.value)}>
+        {options.map(([value, label]) => (
+          <option key={value} value={value}>
+            {label}
+          </option>
+        ))}
+      </select>
+    </label>
   )
 }
 

@@ -28,7 +28,7 @@ export const attemptText = (attempt: number | null): string =>
   attempt === null ? '' : ` · attempt ${attempt}`
 
 /** A value in words. */
-export const valueText = ({ value, mark }: Pick<Reading, 'value' | 'mark'>): string => {
+const valueText = ({ value, mark }: Pick<Reading, 'value' | 'mark'>): string => {
   if (!Number.isNaN(value)) return short(value)
   return mark === undefined || mark === 'odd' ? 'NaN' : mark.replace('Infinity', '∞')
 }

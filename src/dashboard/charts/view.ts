@@ -34,7 +34,7 @@ function endOf(text: string | null, x: Axis): number {
   return x === 'time' ? Date.parse(text) : Number(text)
 }
 
-export function viewOf(search: URLSearchParams): View {
+function viewOf(search: URLSearchParams): View {
   const asked = search.get('x')
   const x = isAxis(asked) ? asked : 'step'
   const log = search.get('log') ?? ''

@@ -5,7 +5,7 @@ import type { Stroke } from '../colour.ts'
 import { duration, exact, short } from '../format.ts'
 import { hovered } from '../hover.ts'
 import { Ago, Empty, Failure, Skeleton, Status, useSettled } from '../ui/parts.tsx'
-import { useShortcuts } from '../ui/shortcuts.tsx'
+import { SearchBox } from '../ui/search-box.tsx'
 import { useUrlState } from '../url.ts'
 import { isOther, isWanted, numberOf, type Row, rowsOf, type Section } from './compared.ts'
 import { Missing } from './missing.tsx'
@@ -22,8 +22,6 @@ const NONE: string[] = []
 
 export function SideBySide({ experiment, ids, of, strokes }: View) {
   const { search, set } = useUrlState()
-  const box = useRef<HTMLInputElement>(null)
-  useShortcuts(useMemo(() => [{ key: '/', what: 'search rows', run: () => box.current?.focus() }], []))
   const q = search.get('q') ?? ''
   const onlyDifferences = search.get('differences') === '1'
   // Metrics beyond the first few hundred are found by the tracker.
@@ -46,13 +44,11 @@ export function SideBySide({ experiment, ids, of, strokes }: View) {
   return (
     <>
       <div class="bar">
-        <input
-          ref={box}
-          type="search"
-          aria-label="Search names and values"
-          placeholder="Search names and values"
+        <SearchBox
+          label="Search names and values"
           value={q}
-          onInput={({ currentTarget }) => set({ q: currentTarget.value }, { replace: true })}
+          onSearch={(q) => set({ q }, { replace: true })}
+          what="search rows"
         />
         <label class="row">
           <input

@@ -1,6 +1,7 @@
 /** Which columns there are: found by name, put into order by drag or by key, pinned, and left out again. */
 import { useRef, useState } from 'preact/hooks'
 import { ATTRIBUTE_KEYS, arranged, type Column, column, labelOf, moved, pinned, without } from './columns.ts'
+import { draggedBy } from './dragging.ts'
 import { Finder } from './finder.tsx'
 import { type Aggregate, fieldText, type NamedKind } from './names.ts'
 import { Popover } from './popover.tsx'
@@ -101,24 +102,7 @@ function Shown({
           key={id}
           class={target === id ? 'choice target' : 'choice'}
           draggable
-          onDragStart={(event) => event.dataTransfer?.setData('text/plain', id)}
-          onDragOver={(event) => {
-            event.preventDefault()
-            aim(id)
-          }}
-          onDrop={(event) => {
-            event.preventDefault()
-            aim(undefined)
-            const dragged = event.dataTransfer?.getData('text/plain')
-            if (dragged)
-              onColumns(
-                moved(
-                  columns,
-                  dragged,
-                  columns.findIndex((one) => one.id === id),
-                ),
-              )
-          }}
+          {...draggedBy(id, columns, onColumns, aim)}
         >
           <button
             type="button"

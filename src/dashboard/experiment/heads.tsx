@@ -1,6 +1,7 @@
 /** The heads of the columns: a click sorts, a drag moves, the right edge resizes; all of it by keyboard too. */
 import { useState } from 'preact/hooks'
 import { type Column, isNumeric, labelOf, moved, pinned, resized, sorts } from './columns.ts'
+import { draggedBy } from './dragging.ts'
 import { HEADS, headOf, ROOM } from './roles.ts'
 import { type Drawn, leftOf } from './row.tsx'
 import { clicked, type SortKey } from './sorting.ts'
@@ -90,25 +91,8 @@ function Head({ column, index, left, isTarget, aim, columns, sort, onSort, onCol
       class={`cell ${isNumeric(column) ? 'numeric' : ''} ${left === undefined ? '' : 'pinned'} ${isTarget ? 'target' : ''}`}
       style={{ width, ...(left !== undefined && { left }) }}
       draggable={!isFixed}
-      onDragStart={(event) => event.dataTransfer?.setData('text/plain', id)}
-      onDragOver={(event) => {
-        event.preventDefault()
-        aim(id)
-      }}
+      {...draggedBy(id, columns, onColumns, aim)}
       onDragLeave={() => aim(undefined)}
-      onDrop={(event) => {
-        event.preventDefault()
-        aim(undefined)
-        const dragged = event.dataTransfer?.getData('text/plain')
-        if (dragged)
-          onColumns(
-            moved(
-              columns,
-              dragged,
-              columns.findIndex((one) => one.id === id),
-            ),
-          )
-      }}
     >
       <button
         type="button"

@@ -1,12 +1,12 @@
 /** All experiments, the newest first: found by name, owner and status; made, renamed and deleted here. */
 import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query'
-import { useMemo, useRef, useState } from 'preact/hooks'
+import { useState } from 'preact/hooks'
 import { api, type ExperimentListed, read, readPage } from '../api.ts'
 import { mayWrite } from '../session.ts'
 import { confirm } from '../ui/confirm.tsx'
 import { say } from '../ui/notices.tsx'
 import { Ago, Empty, Failure, focused, onEscape, Skeleton, Status, useSettled } from '../ui/parts.tsx'
-import { useShortcuts } from '../ui/shortcuts.tsx'
+import { SearchBox } from '../ui/search-box.tsx'
 import { useUrlState } from '../url.ts'
 
 const STATUSES = ['created', 'running', 'completed', 'failed'] as const
@@ -16,8 +16,6 @@ const isStatus = (text: string | null): text is (typeof STATUSES)[number] =>
 
 export function Experiments() {
   const { search, set } = useUrlState()
-  const box = useRef<HTMLInputElement>(null)
-  useShortcuts(useMemo(() => [{ key: '/', what: 'search experiments', run: () => box.current?.focus() }], []))
   const owner = search.get('owner') ?? ''
   const status = search.get('status')
   const q = useSettled(search.get('q') ?? '', 150)
@@ -50,13 +48,12 @@ export function Experiments() {
     <main class="experiments">
       <div class="bar">
         <h1>Experiments</h1>
-        <input
-          ref={box}
-          type="search"
-          aria-label="Search experiments by name"
+        <SearchBox
+          label="Search experiments by name"
           placeholder="Search by name"
           value={search.get('q') ?? ''}
-          onInput={({ currentTarget }) => set({ q: currentTarget.value }, { replace: true })}
+          onSearch={(q) => set({ q }, { replace: true })}
+          what="search experiments"
         />
         <select
           aria-label="Owner"

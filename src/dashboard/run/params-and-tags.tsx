@@ -1,9 +1,9 @@
 /** What a run was started with, which never changes, and what people say of it, which does. */
-import { useMemo, useRef } from 'preact/hooks'
+import { useMemo } from 'preact/hooks'
 import type { Run } from '../api.ts'
 import { mayWrite } from '../session.ts'
 import { Copy } from '../ui/parts.tsx'
-import { useShortcuts } from '../ui/shortcuts.tsx'
+import { SearchBox } from '../ui/search-box.tsx'
 import { useUrlState } from '../url.ts'
 import { byName, isLike, type Named, noteTag } from './about.ts'
 import { Note } from './note.tsx'
@@ -11,10 +11,6 @@ import { NewTag, TagRow } from './tags.tsx'
 
 export function ParamsAndTags({ run }: { run: Run }) {
   const { search, set } = useUrlState()
-  const box = useRef<HTMLInputElement>(null)
-  useShortcuts(
-    useMemo(() => [{ key: '/', what: 'search params and tags', run: () => box.current?.focus() }], []),
-  )
   const q = search.get('q') ?? ''
   const params = useFound(run.params, q)
   const note = noteTag(run.tags)
@@ -23,13 +19,12 @@ export function ParamsAndTags({ run }: { run: Run }) {
     <>
       <Note run={run} />
       <div class="bar">
-        <input
-          ref={box}
-          type="search"
-          aria-label="Search params and tags"
+        <SearchBox
+          label="Search params and tags"
           placeholder="Search names and values"
           value={q}
-          onInput={({ currentTarget }) => set({ q: currentTarget.value }, { replace: true })}
+          onSearch={(q) => set({ q }, { replace: true })}
+          what="search params and tags"
         />
       </div>
       <div class="two">

@@ -1,11 +1,11 @@
 /** Every metric of a run in a few numbers, one row a name and rank. */
 import { useInfiniteQuery } from '@tanstack/react-query'
-import { useEffect, useMemo, useRef } from 'preact/hooks'
+import { useEffect, useMemo } from 'preact/hooks'
 import { api, type Run, readPage, type SeriesSummary } from '../api.ts'
 import { nothing } from '../queries.ts'
 import { Ago, Empty, Failure, Skeleton, Value } from '../ui/parts.tsx'
 import { Scrolls } from '../ui/scrolls.tsx'
-import { useShortcuts } from '../ui/shortcuts.tsx'
+import { SearchBox } from '../ui/search-box.tsx'
 import { useUrlState } from '../url.ts'
 import { isLike, isLive } from './about.ts'
 
@@ -17,8 +17,6 @@ const MOST_PAGES = 50
 
 export function Summaries({ run }: { run: Run }) {
   const { search, set } = useUrlState()
-  const box = useRef<HTMLInputElement>(null)
-  useShortcuts(useMemo(() => [{ key: '/', what: 'search metrics', run: () => box.current?.focus() }], []))
   const isCut = run.metrics.length >= AT_ONCE
   const rest = useInfiniteQuery({
     queryKey: ['run', run.id, 'summaries'],
@@ -55,13 +53,11 @@ export function Summaries({ run }: { run: Run }) {
   return (
     <>
       <div class="bar">
-        <input
-          ref={box}
-          type="search"
-          aria-label="Search metrics"
-          placeholder="Search metrics"
+        <SearchBox
+          label="Search metrics"
           value={q}
-          onInput={({ currentTarget }) => set({ q: currentTarget.value, page: null }, { replace: true })}
+          onSearch={(q) => set({ q, page: null }, { replace: true })}
+          what="search metrics"
         />
         <span class="faint number" role="status">
           {found.length.toLocaleString('en')} series
