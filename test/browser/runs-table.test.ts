@@ -63,9 +63,9 @@ const box = (page: Page) => page.getByRole('combobox', { name: 'Filter runs' })
 const search = (page: Page, name: string) => new URL(page.url()).searchParams.get(name)
 
 const shows = (page: Page, expected: string[]) =>
-  expect.poll(() => names(page).allTextContents(), { timeout: 10_000 }).toEqual(expected)
+  expect.poll(() => names(page).allTextContents()).toEqual(expected)
 const says = (page: Page, name: string, expected: string | null) =>
-  expect.poll(() => search(page, name), { timeout: 10_000 }).toBe(expected)
+  expect.poll(() => search(page, name)).toBe(expected)
 
 it('sorts by a head, by more of them with shift, and by what an address says', async () => {
   const { path } = await makeExperiment()
@@ -145,7 +145,7 @@ it('has the columns that are chosen, in the order and of the width that is wante
   const { path } = await makeExperiment()
   const page = await stage.visit(path)
   const labels = () => heads(page).locator('.label').allTextContents()
-  const shown = (expected: string[]) => expect.poll(labels, { timeout: 10_000 }).toEqual(expected)
+  const shown = (expected: string[]) => expect.poll(labels).toEqual(expected)
   await shown(['Name', 'Status', 'Started', 'Duration', 'lr', 'model', 'accuracy', 'loss'])
   await page.getByRole('button', { name: 'Columns' }).click()
   const panel = page.getByRole('region', { name: 'Columns' })
@@ -197,8 +197,8 @@ it('groups runs with mean and spread, opens groups, and selects all that are in 
   const row = (name: string) => page.getByRole('row').filter({ has: page.getByRole('button', { name }) })
   await says(page, 'group', 'params.lr')
   const spreads = (name: string) => row(name).locator('.spread').allTextContents()
-  await expect.poll(() => spreads('0.1 2 runs'), { timeout: 10_000 }).toContain('0.3 ± 0.140.2 – 0.4')
-  await expect.poll(() => spreads('0.01 2 runs'), { timeout: 10_000 }).toContain('0.8 ± 0.140.7 – 0.9')
+  await expect.poll(() => spreads('0.1 2 runs')).toContain('0.3 ± 0.140.2 – 0.4')
+  await expect.poll(() => spreads('0.01 2 runs')).toContain('0.8 ± 0.140.7 – 0.9')
   const about = await row('0.1 2 runs').locator('.spread').last().getAttribute('title')
   expect(about).toMatch(/standard deviation 0\.141.*min 0\.2\nmax 0\.4\nof 2 runs/s)
 
@@ -271,6 +271,7 @@ it('is used with the keyboard alone, and its address has what is selected', asyn
   await page.goBack()
   await says(page, 'runs', ids.get('b') ?? '')
   await page.goForward()
+  await expect.poll(() => row.count()).toBe(2)
   await page.keyboard.press('c')
   await page.waitForURL(`**/compare?runs=${ids.get('b')},${ids.get('c')}`)
   await page.goBack()
@@ -323,7 +324,7 @@ it('draws of 5,000 runs with 200 metrics what is in sight, down to the last run'
   await makeRuns(stage.tracker, { experiment: id, runs: 5_000, metrics: 200 })
   const metrics = Array.from({ length: 200 }, (_, i) => `metrics.m/${String(i + 1).padStart(4, '0')}`)
   const page = await stage.visit(`${path}?cols=${['name', ...metrics].join(',')}`)
-  await expect.poll(() => names(page).first().textContent(), { timeout: 10_000 }).toBe('run 5000')
+  await expect.poll(() => names(page).first().textContent()).toBe('run 5000')
   const bounded = async () => {
     const { rows, cells } = await sizeOf(page)
     expect(rows).toBeGreaterThan(20)
@@ -338,7 +339,7 @@ it('draws of 5,000 runs with 200 metrics what is in sight, down to the last run'
   await head(page, 'm/0200').waitFor()
   const value = ((5_000 * 31 + 200 * 17) % 1_000) / 1_000 + 0.001
   const first = page.getByRole('row').nth(1).getByRole('gridcell').last()
-  await expect.poll(() => first.textContent(), { timeout: 10_000 }).toBe(String(Number(value.toPrecision(4))))
+  await expect.poll(() => first.textContent()).toBe(String(Number(value.toPrecision(4))))
   await bounded()
   await grid.press('End')
   await expect.poll(() => names(page).last().textContent(), { timeout: 30_000 }).toBe('run 1')
@@ -346,7 +347,7 @@ it('draws of 5,000 runs with 200 metrics what is in sight, down to the last run'
   expect(await grid.getAttribute('aria-rowcount')).toBe('5001')
   const last = ((1 * 31 + 200 * 17) % 1_000) / 1_000 + 0.001
   await expect
-    .poll(() => page.getByRole('row').last().getByRole('gridcell').last().textContent(), { timeout: 10_000 })
+    .poll(() => page.getByRole('row').last().getByRole('gridcell').last().textContent())
     .toBe(String(Number(last.toPrecision(4))))
 })
 

@@ -23,7 +23,7 @@ from edgerun.api import Api
 from edgerun.cli import main
 from edgerun.errors import Unreachable
 from edgerun.sender import MOST_ADOPTED
-from edgerun.spool import Lock, Stream, StreamWriter, streams_of
+from edgerun.spool import Lock, Stream, StreamWriter, run_folders, streams_of
 from edgerun.sync import sync
 
 from .fake import FakeServer, wait_until
@@ -64,7 +64,7 @@ class RunTest(unittest.TestCase):
         *arguments: str,
         flags: list[str] = [],
         **env: str,
-    ) -> "subprocess.Popen[str]":
+    ) -> subprocess.Popen[str]:
         environment = python_env(
             EDGERUN_URI=self.server.uri, EDGERUN_SPOOL=self.spool, EDGERUN_FINISH_TIMEOUT="20", **env
         )
@@ -86,7 +86,7 @@ class RunTest(unittest.TestCase):
         return child
 
     @staticmethod
-    def _end(child: "subprocess.Popen[str]") -> None:
+    def _end(child: subprocess.Popen[str]) -> None:
         if child.poll() is None:
             child.kill()
         child.communicate()
@@ -119,6 +119,15 @@ class RunTest(unittest.TestCase):
         writer.close()
         writer.lock.release()
         return next(stream for stream in streams_of(writer.folder) if stream.name == writer.name)
+
+    @staticmethod
+    def content(stream: Stream) -> bytes:
+        """What is written of it."""
+        parts = []
+        for index in stream.indexes():
+            with open(stream.path(index), "rb") as file:
+                parts.append(file.read())
+        return b"".join(parts)
 
     def only_run(self) -> dict[str, Any]:
         (run,) = self.tracker.runs.values()
@@ -491,6 +500,37 @@ class RunTest(unittest.TestCase):
         self.assertLess(time.monotonic() - begin, 15)
         self.assertIn("edgerun sync", err)
         self.assertEqual(err.count("edgerun sync"), 1)
+
+    def test_writes_how_all_its_runs_ended_before_it_waits_for_one(self) -> None:
+        self.tracker.fault = refuse
+        child = self.start(
+            """
+            for name in ("first", "second"):
+                edgerun.init("digits", name=name, system_metrics=False).log({"loss": 1.0})
+            """
+        )
+
+        def ends() -> int:
+            streams = [stream for folder in run_folders(self.spool) for stream in streams_of(folder)]
+            return sum(self.content(stream).count(b'"end"') for stream in streams)
+
+        wait_until(lambda: ends() == 2)
+        self.assertIsNone(child.poll())
+        child.kill()
+        child.wait(10)
+        self.tracker.fault = lambda method, path, body: None
+        sync(self.spool, Api(self.server.uri), of_others=False)
+        ended = {run["name"]: run["status"] for run in self.tracker.runs.values()}
+        self.assertEqual(ended, {"first": "completed", "second": "completed"})
+
+    def test_waits_once_for_a_tracker_that_does_not_answer(self) -> None:
+        self.tracker.fault = refuse
+        with self.init() as run:
+            run.log({"loss": 1.0})
+            run.finish(patience=0.2)
+            begin = time.monotonic()
+        self.assertLess(time.monotonic() - begin, 15)
+        self.assertEqual(len(self.warned), 1)
 
     def test_works_without_assertions_and_docstrings_and_says_nothing(self) -> None:
         err = self.run_script(

@@ -60,9 +60,7 @@ def run_sync(options: argparse.Namespace) -> int:
     api = Api(options.uri)
     outcomes: list[Outcome] = []
     for folder in options.folders or [default_root()]:
-        outcomes += sync(
-            folder, api, patience=options.patience, of_others=bool(options.folders), tell=tell
-        )
+        outcomes += sync(folder, api, patience=options.patience, of_others=bool(options.folders), tell=tell)
     if not outcomes:
         print("Nothing is left to send")
     return int(any(outcome.left_because is not None for outcome in outcomes))

@@ -7,18 +7,22 @@ import os
 import signal
 import sys
 import threading
+import time
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
-from .notices import logger
+from .notices import logger, warn_once
 
 if TYPE_CHECKING:
     from .run import Run
 
+#: How long a process that ends waits for the tracker to have everything, in seconds.
+PATIENCE = 60.0
+
 #: How long a process that was told to end may take to send what is left, in seconds. Schedulers kill after some 30.
 SIGNAL_PATIENCE = 10.0
 
-_kept: "dict[int, Run]" = {}
+_kept: dict[int, Run] = {}
 _failure: str | None = None
 _is_installed = False
 _installed_signals: dict[int, Any] = {}
@@ -32,13 +36,22 @@ def describe(error: BaseException | None) -> str:
     return text.replace("\n", " ")[:500]
 
 
-def watch(run: "Run") -> None:
+def patience() -> float:
+    """How long to wait where nothing else is said, in seconds."""
+    try:
+        return float(os.environ.get("EDGERUN_FINISH_TIMEOUT") or PATIENCE)
+    except ValueError:
+        warn_once("patience", "EDGERUN_FINISH_TIMEOUT is no number of seconds")
+        return PATIENCE
+
+
+def watch(run: Run) -> None:
     """Sees to a run when the process ends or forks."""
     _kept[id(run)] = run
     _install()
 
 
-def forget(run: "Run") -> None:
+def forget(run: Run) -> None:
     """A run that has ended needs nothing any more."""
     _kept.pop(id(run), None)
 
@@ -70,13 +83,18 @@ def _install() -> None:
 
 
 def _end_all() -> None:
-    for run in list(_kept.values()):
-        if run._pid != os.getpid():
-            continue
-        if _failure is None:
-            run.finish()
-        else:
-            run._fail(_failure)
+    _end_runs(_failure, patience())
+
+
+def _end_runs(why: str | None, patience: float) -> None:
+    """Ends all runs of this process, before it waits, for all of them together, until the tracker knows."""
+    deadline = time.monotonic() + patience
+    runs = [run for run in list(_kept.values()) if run._pid == os.getpid()]
+    for run in runs:
+        run._end("completed" if why is None else "failed", why)
+    for run in runs:
+        run._drain(deadline)
+        forget(run)
 
 
 def _fail_by(why: str) -> None:
@@ -124,9 +142,7 @@ def _chain_signal(number: int) -> None:
             _fail_by(why)
             before(received, frame)
             return
-        for run in list(_kept.values()):
-            if run._pid == os.getpid():
-                run._fail(why, patience=SIGNAL_PATIENCE)
+        _end_runs(why, SIGNAL_PATIENCE)
         signal.signal(received, signal.SIG_DFL)
         os.kill(os.getpid(), received)
 

@@ -57,9 +57,6 @@ MODES = ("online", "offline", "disabled")
 #: After how many seconds without a sign of life the tracker takes a run for failed.
 HEARTBEAT_TIMEOUT = 300
 
-#: How long `finish` waits for the tracker to have everything, in seconds.
-PATIENCE = 60.0
-
 #: Larger artifacts are not copied into the spool, but sent from where they are.
 COPIED_BYTES = 64 * 1024 * 1024
 
@@ -147,6 +144,7 @@ class Run:
         self._courier: Courier | None = None
         self._files: tuple[StreamWriter, Courier] | None = None
         self._is_finishing = False
+        self._is_drained = False
         self._cleanups: list[Callable[[], None]] = []
         self._append: Callable[[Mapping[str, Any], int, int], None] = (
             self._append_nothing if self.mode == "disabled" else self._append_first
@@ -188,7 +186,7 @@ class Run:
         except Exception as error:
             self._lose(metrics, str(error))
 
-    def log_artifact(self, path: str | "os.PathLike[str]", name: str | None = None) -> None:
+    def log_artifact(self, path: str | os.PathLike[str], name: str | None = None) -> None:
         """Logs a file, or all files of a folder, in the background. Never raises.
 
         Args:
@@ -220,9 +218,11 @@ class Run:
         Args:
             status: ``completed``, ``failed`` or ``killed``. The status of a job is that of its rank 0.
         """
-        self._finish_quietly(status, patience, None)
+        self._end(status)
+        self._drain(time.monotonic() + (hooks.patience() if patience is None else patience))
+        hooks.forget(self)
 
-    def __enter__(self) -> "Run":
+    def __enter__(self) -> Run:
         return self
 
     def __exit__(
@@ -234,7 +234,8 @@ class Run:
         if kind is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
             self.finish()
         else:
-            self._fail(hooks.describe(error))
+            self._end("failed", hooks.describe(error))
+            self.finish("failed")
 
     def __reduce__(self) -> tuple[Any, ...]:
         """In another process, as one that was spawned, a run is a way to log to the same one."""
@@ -402,72 +403,67 @@ class Run:
                 courier.start()
             return self._files
 
-    def _fail(self, why: str, *, patience: float | None = None) -> None:
-        """Ends the run as failed, and says why in a tag."""
-        if self._is_finishing:
-            self.finish("failed", patience=patience)
-            return
-        if self._is_child:
-            # How a child ends is its parent's business: data loaders are ended by signals.
-            pass
-        elif self.rank == 0:
-            self.tags["edgerun.failure"] = why
-        else:
-            self._tell_of_rank(self.rank, f"attempt {self.attempt} failed: {why}")
-        self._finish_quietly("failed", patience, why)
+    def _end(self, status: str, why: str | None = None) -> None:
+        """Writes into the spool how the run ended; nothing is logged after that.
 
-    def _finish_quietly(self, status: str, patience: float | None, why: str | None) -> None:
+        Args:
+            why: It failed; for its tags.
+        """
+        if self._is_finishing:
+            return
         try:
-            self._finish(status, patience, why)
+            # A signal that comes meanwhile does not call them again.
+            cleanups, self._cleanups = self._cleanups, []
+            for cleanup in cleanups:
+                cleanup()
+            if self.mode != "disabled" and self._writer is not None:
+                self._write_end(status, why)
         except Exception as error:
             warn_once("finish", f"The run could not be finished: {error}")
-
-    def _finish(self, status: str, patience: float | None, why: str | None) -> None:
-        if patience is None:
-            patience = _patience()
-        deadline = time.monotonic() + patience
-        if self._is_finishing:
-            # A signal may have come while this thread is at it, or another one is.
-            while not self._is_sent() and time.monotonic() < deadline:
-                time.sleep(0.01)
-            return
-        # A signal that comes meanwhile does not call them again.
-        cleanups, self._cleanups = self._cleanups, []
-        for cleanup in cleanups:
-            cleanup()
-        if self.mode != "disabled" and self._writer is not None:
-            if not self._is_child:
-                self._show_life(0.0)
-                if self._dropped:
-                    self.tags[f"edgerun.lost.{self.rank}"] = self._dropped
-                if status != "completed" and self.rank > 0 and why is None:
-                    self._tell_of_rank(self.rank, f"attempt {self.attempt} ended as {status}")
-                if self.rank == 0:
-                    ended = time.time_ns() // 1_000_000
-                    self._once({"kind": "change", "change": {"status": status, "ended_at": ended}})
-            self._once({"kind": "end"})
         self._is_finishing = True
         self._append = self._append_late
-        sent = True
-        if self._writer is not None and self._courier is not None:
-            self._writer.close()
-            if self._files is not None:
-                self._files[0].close()
-                sent = self._files[1].drain(max(0.0, deadline - time.monotonic()))
-            sent = self._courier.drain(max(0.0, deadline - time.monotonic())) and sent
-            if not sent:
-                folder = self._writer.folder
-                reason = self._courier.own.failure or "it takes longer"
+        for writer, courier in self._streams():
+            writer.close()
+            if courier is not None:
+                courier.hasten()
+
+    def _streams(self) -> list[tuple[StreamWriter, Courier | None]]:
+        """The stream of points and the one of artifacts, as far as they have begun."""
+        points = [] if self._writer is None else [(self._writer, self._courier)]
+        return [*points, *([] if self._files is None else [self._files])]
+
+    def _write_end(self, status: str, why: str | None) -> None:
+        # How a child ends is its parent's business: data loaders are ended by signals.
+        if not self._is_child:
+            self._show_life(0.0)
+            if self._dropped:
+                self.tags[f"edgerun.lost.{self.rank}"] = self._dropped
+            if self.rank == 0:
+                if why is not None:
+                    self.tags["edgerun.failure"] = why
+                ended = time.time_ns() // 1_000_000
+                self._once({"kind": "change", "change": {"status": status, "ended_at": ended}})
+            elif status != "completed":
+                how = f"ended as {status}" if why is None else f"failed: {why}"
+                self._tell_of_rank(self.rank, f"attempt {self.attempt} {how}")
+        self._once({"kind": "end"})
+
+    def _drain(self, deadline: float) -> None:
+        """Waits, once, until the tracker has everything.
+
+        Args:
+            deadline: When to wait no more, as `time.monotonic` counts.
+        """
+        if self._is_drained:
+            return
+        for writer, courier in self._streams():
+            if courier is not None and not courier.drain(deadline):
                 warn_once(
                     f"left {self.id}",
-                    f"The tracker does not have all that was logged ({reason}). It stays in {folder} and is sent by the "
-                    f"next run, or by: edgerun sync {folder}",
+                    f"The tracker does not have all that was logged ({courier.own.failure or 'it takes longer'}). It stays "
+                    f"in {writer.folder} and is sent by the next run, or by: edgerun sync {writer.folder}",
                 )
-        hooks.forget(self)
-
-    def _is_sent(self) -> bool:
-        couriers = [self._courier, self._files[1] if self._files else None]
-        return all(courier is None or courier.own.done for courier in couriers)
+        self._is_drained = True
 
     def _append_late(self, metrics: Mapping[str, Any], step: int, moment: int) -> None:
         raise SpoolError("the run has been finished")
@@ -480,16 +476,12 @@ class Run:
         self._opening = threading.RLock()
         self._is_child = True
         self._creation = None
-        for courier in (self._courier, self._files[1] if self._files else None):
+        for writer, courier in self._streams():
             if courier is not None:
                 courier.let_go()
-        self._courier = None
+            writer.abandon()
+        self._writer = self._courier = self._files = None
         self._cleanups = []
-        for writer in (self._writer, self._files[0] if self._files else None):
-            if writer is not None:
-                writer.abandon()
-        self._writer = None
-        self._files = None
         if not self._is_finishing:
             self._append = self._append_first
 
@@ -502,14 +494,6 @@ class _Writer(StreamWriter):
             if name_fault(name) is not None:
                 raise ValueError(name)
         super()._append_new(segment, metrics, step, milliseconds)
-
-
-def _patience() -> float:
-    try:
-        return float(os.environ.get("EDGERUN_FINISH_TIMEOUT") or PATIENCE)
-    except ValueError:
-        warn_once("patience", "EDGERUN_FINISH_TIMEOUT is no number of seconds")
-        return PATIENCE
 
 
 def _copy(path: str, copy: str) -> bool:

@@ -271,7 +271,7 @@ class Courier(threading.Thread):
         #: What is to be adopted as soon as there is room, the newest first.
         self._waiting: deque[Iterator[Sender]] = deque()
         #: Putting something into it is safe in a signal handler, whatever that has interrupted.
-        self._calls: "SimpleQueue[None]" = SimpleQueue()
+        self._calls: SimpleQueue[None] = SimpleQueue()
         self._due: dict[int, float] = {}
         self._next_look = 0.0
         #: Before it ends, the thread looks around once more: wanted, then done.
@@ -297,12 +297,18 @@ class Courier(threading.Thread):
             if sender.delivery is not None:
                 sender.delivery.close()
 
-    def drain(self, patience: float) -> bool:
-        """Has everything sent, and waits for it. Gives whether all of this process's stream was."""
-        deadline = time.monotonic() + patience
+    def hasten(self) -> None:
+        """Has everything sent without a pause, and the thread end after that."""
         self.own.make_haste()
         self._last_look_wanted = True
         self.wake()
+
+    def drain(self, deadline: float) -> bool:
+        """Waits, after `hasten`, until everything was sent; gives whether all of this process's stream was.
+
+        Args:
+            deadline: When to wait no more, as `time.monotonic` counts.
+        """
         pause = 0.001
         while not self._is_over():
             left = deadline - time.monotonic()

@@ -179,7 +179,7 @@ class Lock:
         self._fd: int | None = fd
 
     @classmethod
-    def take(cls, path: str, *, own: bool = False) -> "Lock" | None:
+    def take(cls, path: str, *, own: bool = False) -> Lock | None:
         """The lock, or None while somebody else has it. Creates the file.
 
         Some file systems of clusters have no locks. There a stream of one's own counts as locked, and one of others too.
@@ -306,7 +306,7 @@ class StreamWriter:
         #: What is done once and could not be written: the sender takes it from here.
         self.pending: deque[Any] = deque()
         #: What is not written to any more, but by threads that have looked it up before: number, segment, and since when.
-        self._retired: list[tuple[int, "weakref.ref[Segment]", float]] = []
+        self._retired: list[tuple[int, weakref.ref[Segment], float]] = []
         #: For what changes the segment in use; a signal may come in the middle of it. `append` does not take it.
         self._switch = threading.RLock()
         self._allowed = max_bytes
@@ -512,13 +512,12 @@ class Stream(NamedTuple):
     def head(self) -> dict[str, Any] | None:
         """What its first readable segment begins with."""
         for index in self.indexes():
-            with suppress(OSError):
-                with open(self.path(index), "rb") as file:
-                    for _, payload in frames(file.read(WINDOW)):
-                        if payload[:1] == b"J":
-                            found = json.loads(payload[1:])
-                            if isinstance(found, dict) and found.get("kind") == "head":
-                                return found
+            with suppress(OSError), open(self.path(index), "rb") as file:
+                for _, payload in frames(file.read(WINDOW)):
+                    if payload[:1] == b"J":
+                        found = json.loads(payload[1:])
+                        if isinstance(found, dict) and found.get("kind") == "head":
+                            return found
         return None
 
 
@@ -744,7 +743,9 @@ class StreamReader:
                     self._sync_segment(index)
 
     def _sync_segment(self, index: int) -> None:
-        safe = max((place.offset for place in (self._synced, self.position) if place.segment == index), default=0)
+        safe = max(
+            (place.offset for place in (self._synced, self.position) if place.segment == index), default=0
+        )
         # Looked up first: what comes after is for another time.
         is_complete = self._is_complete(index)
         fd = os.open(self.stream.path(index), os.O_RDONLY | _FLAGS)

@@ -64,7 +64,7 @@ def wire_value(value: float) -> float | str:
 
 def wire_steps(steps: list[int]) -> list[int | str]:
     """Steps as JSON has them: beyond 2^53 they would lose digits."""
-    if -MAX_SAFE <= min(steps) and max(steps) <= MAX_SAFE:
+    if min(steps) >= -MAX_SAFE and max(steps) <= MAX_SAFE:
         return steps  # type: ignore[return-value]
     return [step if -MAX_SAFE <= step <= MAX_SAFE else str(step) for step in steps]
 
