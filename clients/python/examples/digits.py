@@ -117,12 +117,18 @@ def save(path: str, weights: list[float], step: int) -> None:
 
 
 def launch(ranks: int) -> int:
-    """Starts so many ranks of this script on this machine, and waits for them."""
+    """Starts so many ranks of this script on this machine, and waits for them; one that fails ends all."""
     env = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500", **os.environ, "WORLD_SIZE": str(ranks)}
     children = [
         subprocess.Popen([sys.executable, *sys.argv], env={**env, "RANK": str(rank), "LOCAL_RANK": str(rank)})
         for rank in range(ranks)
     ]
+    while any(child.poll() is None for child in children):
+        if any(child.returncode for child in children):
+            for child in children:
+                child.terminate()
+            break
+        time.sleep(0.05)
     return max(abs(child.wait()) for child in children)
 
 
