@@ -496,9 +496,15 @@ it('compares a hundred runs', async () => {
   // What is out of sight is not drawn.
   expect(await table.getByRole('columnheader').getByRole('link').count()).toBeLessThan(40)
   await table.focus()
-  await table.evaluate((it) => it.scrollTo(it.scrollWidth, it.scrollHeight))
+  const last = table.getByTitle('host', { exact: true })
+  await expect
+    .poll(async () => {
+      // Again as metrics come, which make it longer.
+      await table.evaluate((it) => it.scrollTo(it.scrollWidth, it.scrollHeight))
+      return last.count()
+    })
+    .toBe(1)
   await table.getByRole('link', { name: 'run 1', exact: true }).waitFor()
-  await table.getByTitle('host', { exact: true }).waitFor()
   await page.getByRole('tab', { name: 'Scatter' }).click()
   await page.getByRole('figure', { name: '100 runs' }).waitFor()
   expect(await page.locator('a.point').count()).toBe(100)
