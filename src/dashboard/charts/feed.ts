@@ -69,6 +69,8 @@ export class Feed {
   #live: ReadonlySet<string> = new Set()
   #isPaused = false
   #range: Range | undefined
+  /** What finer buckets were last asked for. */
+  #asking: Range | undefined
   #generation = 0
   #whole = new AbortController()
   #fine = new AbortController()
@@ -206,9 +208,6 @@ export class Feed {
 
   /** A chart that has grown wants more. */
   #isTooCoarse = (asked: number | undefined, wanted: number) => asked === undefined || wanted > 1.5 * asked
-
-  /** What finer buckets were last asked for. */
-  #asking: Range | undefined
 
   /** Whether what was last asked for does for a range too. */
   #isAskedFor([from, to]: Range): boolean {
