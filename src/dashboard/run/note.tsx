@@ -1,77 +1,45 @@
 /** What people write about a run: a tag, read as Markdown. */
-import { useState } from 'preact/hooks'
 import type { Run } from '../api.ts'
 import { mayWrite } from '../session.ts'
-import { useFocusBack } from '../ui/focus.ts'
-import { focused, onEscape } from '../ui/parts.tsx'
+import { focused } from '../ui/parts.tsx'
 import { Scrolls } from '../ui/scrolls.tsx'
-import { noteTag, type Scalar } from './about.ts'
+import { noteTag } from './about.ts'
+import { Editor, useDraft } from './editing.tsx'
 import { SafeMarkdown } from './safe-markdown.tsx'
-import { Trouble, useTag } from './tags.tsx'
 
 const MAX_LENGTH = 8_000
 
 export function Note({ run }: { run: Run }) {
   const name = noteTag(run.tags)
-  const stored: Scalar | undefined = run.tags[name]
-  const text = String(stored ?? '')
-  const tag = useTag(run, name)
-  const [draft, edit] = useState<{ text: string; before: Scalar | undefined }>()
-  const opener = useFocusBack(draft !== undefined)
-  const close = () => {
-    edit(undefined)
-    tag.forget()
-  }
-  const save = async (anyway: boolean) => {
-    if (!draft) return
-    const to = draft.text.trim() === '' ? null : draft.text
-    if (to === (stored ?? null) && !anyway) return close()
-    if (await tag.set(name, to, draft.before, anyway)) close()
-  }
-  if (!draft) {
-    return (
-      <section class="note" aria-label="Note">
-        {text && (
-          <Scrolls>
-            <SafeMarkdown text={text} run={run.id} />
-          </Scrolls>
-        )}
-        {mayWrite() && (
-          <button ref={opener} type="button" class="quiet" onClick={() => edit({ text, before: stored })}>
-            {text ? 'Edit the note' : 'Write a note'}
-          </button>
-        )}
-      </section>
-    )
-  }
+  const draft = useDraft(run, name, (text) => (text.trim() === '' ? null : text))
+  const stored = String(run.tags[name] ?? '')
   return (
     <section class="note" aria-label="Note">
-      <form
-        onSubmit={(event) => {
-          event.preventDefault()
-          void save(false)
-        }}
-        onKeyDown={onEscape(close)}
-      >
-        <textarea
-          ref={focused}
-          aria-label="Note, in Markdown"
-          rows={8}
-          maxLength={MAX_LENGTH}
-          value={draft.text}
-          onInput={({ currentTarget: { value } }) => edit({ ...draft, text: value })}
-        />
-        <div class="row">
-          <button type="submit" class="primary" disabled={tag.isBusy}>
-            Save
-          </button>
-          <button type="button" onClick={close}>
-            Cancel
-          </button>
-          <span class="faint">Markdown, up to {MAX_LENGTH.toLocaleString('en')} characters</span>
-        </div>
-      </form>
-      <Trouble tag={tag} overwrite={() => save(true)} keep={close} />
+      {draft.text === undefined ? (
+        <>
+          {stored && (
+            <Scrolls>
+              <SafeMarkdown text={stored} run={run.id} />
+            </Scrolls>
+          )}
+          {mayWrite() && (
+            <button ref={draft.opener} type="button" class="quiet" onClick={draft.open}>
+              {stored ? 'Edit the note' : 'Write a note'}
+            </button>
+          )}
+        </>
+      ) : (
+        <Editor draft={draft} hint={`Markdown, up to ${MAX_LENGTH.toLocaleString('en')} characters`}>
+          <textarea
+            ref={focused}
+            aria-label="Note, in Markdown"
+            rows={8}
+            maxLength={MAX_LENGTH}
+            value={draft.text}
+            onInput={({ currentTarget: { value } }) => draft.change(value)}
+          />
+        </Editor>
+      )}
     </section>
   )
 }

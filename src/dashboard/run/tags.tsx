@@ -1,98 +1,22 @@
 /** Tags of a run, changed in place. */
-import { useQueryClient } from '@tanstack/react-query'
 import { useState } from 'preact/hooks'
 import type { Run } from '../api.ts'
 import { mayWrite } from '../session.ts'
 import { useFocusBack } from '../ui/focus.ts'
 import { focused, onEscape } from '../ui/parts.tsx'
 import { type Scalar, typedValue } from './about.ts'
-import { changeAndSay, currentTag, inverse } from './changes.ts'
+import { Editor, Trouble, useDraft, useTag } from './editing.tsx'
 
 const MAX_NAME = 250
 const MAX_VALUE = 8_000
 
-/** What somebody else has made of a tag while it was being edited here. */
-type Conflict = { theirs: Scalar | undefined }
-
-/** Sets a tag unless somebody else has changed it since it was `before`, or changes it all the same. */
-export function useTag(run: Run, name: string) {
-  const queries = useQueryClient()
-  const [conflict, show] = useState<Conflict>()
-  const [error, fail] = useState<string>()
-  const [isBusy, busy] = useState(false)
-  /** @returns whether it is done */
-  const set = async (name: string, value: Scalar | null, before: Scalar | undefined, anyway: boolean) => {
-    busy(true)
-    fail(undefined)
-    show(undefined)
-    try {
-      const theirs = await currentTag(queries, run.id, name)
-      if (!anyway && theirs !== before) {
-        show({ theirs })
-        return false
-      }
-      const done =
-        value === null
-          ? `Deleted the tag ${name}`
-          : before === undefined
-            ? `Added ${name}`
-            : `Changed ${name}`
-      const change = { [name]: value }
-      const undo = inverse(theirs === undefined ? {} : { [name]: theirs }, change)
-      return await changeAndSay(queries, run.id, { tags: change }, { done, undo: { tags: undo } })
-    } catch (error) {
-      fail((error as Error).message)
-      return false
-    } finally {
-      busy(false)
-    }
-  }
-  return { set, conflict, error, isBusy, forget: () => show(undefined), name }
-}
-
 export function TagRow({ run, name, value }: { run: Run; name: string; value: Scalar }) {
-  const tag = useTag(run, name)
-  const [draft, edit] = useState<{ text: string; before: Scalar }>()
-  const opener = useFocusBack(draft !== undefined)
-  const close = () => {
-    edit(undefined)
-    tag.forget()
-  }
-  const save = async (anyway: boolean) => {
-    if (!draft) return
-    const to = typedValue(draft.text, draft.before)
-    if (to === value && !anyway) return close()
-    if (await tag.set(name, to, draft.before, anyway)) close()
-  }
+  const draft = useDraft(run, name, typedValue)
+  const { tag } = draft
   return (
     <tr>
       <th scope="row">{name}</th>
-      {draft ? (
-        <td colSpan={2}>
-          <form
-            onSubmit={(event) => {
-              event.preventDefault()
-              void save(false)
-            }}
-            onKeyDown={onEscape(close)}
-          >
-            <input
-              aria-label={`Value of ${name}`}
-              value={draft.text}
-              maxLength={MAX_VALUE}
-              ref={focused}
-              onInput={({ currentTarget: { value: text } }) => edit({ ...draft, text })}
-            />
-            <button type="submit" class="primary" disabled={tag.isBusy}>
-              Save
-            </button>
-            <button type="button" onClick={close}>
-              Cancel
-            </button>
-          </form>
-          <Trouble tag={tag} overwrite={() => save(true)} keep={close} />
-        </td>
-      ) : (
+      {draft.text === undefined ? (
         <>
           <td class="value">
             {String(value)}
@@ -102,11 +26,11 @@ export function TagRow({ run, name, value }: { run: Run; name: string; value: Sc
             {mayWrite() && (
               <>
                 <button
-                  ref={opener}
+                  ref={draft.opener}
                   type="button"
                   class="quiet"
                   aria-label={`Edit ${name}`}
-                  onClick={() => edit({ text: String(value), before: value })}
+                  onClick={draft.open}
                 >
                   Edit
                 </button>
@@ -123,48 +47,20 @@ export function TagRow({ run, name, value }: { run: Run; name: string; value: Sc
             )}
           </td>
         </>
+      ) : (
+        <td colSpan={2}>
+          <Editor draft={draft}>
+            <input
+              aria-label={`Value of ${name}`}
+              value={draft.text}
+              maxLength={MAX_VALUE}
+              ref={focused}
+              onInput={({ currentTarget: { value: text } }) => draft.change(text)}
+            />
+          </Editor>
+        </td>
       )}
     </tr>
-  )
-}
-
-export function Trouble({
-  tag: { conflict, error },
-  overwrite,
-  keep,
-}: {
-  tag: Pick<ReturnType<typeof useTag>, 'conflict' | 'error'>
-  overwrite: () => void
-  keep: () => void
-}) {
-  if (error !== undefined) {
-    return (
-      <p class="failure" role="alert">
-        Not saved: {error}
-      </p>
-    )
-  }
-  if (!conflict) return null
-  return (
-    <div class="failure" role="alert">
-      <p>
-        {conflict.theirs === undefined ? (
-          'Somebody has deleted it meanwhile.'
-        ) : (
-          <>
-            Somebody has set it to <q class="theirs">{String(conflict.theirs)}</q> meanwhile.
-          </>
-        )}
-      </p>
-      <span class="row">
-        <button type="button" onClick={overwrite}>
-          Overwrite
-        </button>
-        <button type="button" onClick={keep}>
-          Keep theirs
-        </button>
-      </span>
-    </div>
   )
 }
 
