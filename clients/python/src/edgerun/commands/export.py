@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from typing import Any, TextIO
 
 from ..api import Api
-from .terminal import PATIENCE, Progress, add_connection, connect, run_id, series_of
+from .terminal import PATIENCE, Progress, add_connection, add_run, connect, series_of
 
 COLUMNS = ("name", "rank", "attempt", "step", "value", "timestamp")
 
@@ -24,7 +24,7 @@ def add(subparsers: Any) -> None:
         help="write all points of a run as CSV or JSON lines",
         description="Writes all points of a run, one a line, with every digit. `edgerun import` reads them back.",
     )
-    parser.add_argument("id", metavar="RUN", type=run_id, help="its id, or the address of its page")
+    add_run(parser)
     form = parser.add_mutually_exclusive_group(required=True)
     form.add_argument(
         "--csv", dest="form", action="store_const", const="csv", help=f"columns {', '.join(COLUMNS)}"

@@ -8,12 +8,12 @@ from typing import Any
 from .terminal import (
     PATIENCE,
     add_connection,
+    add_run,
     connect,
     number,
     print_json,
     print_table,
     printable,
-    run_id,
     series_of,
 )
 
@@ -22,7 +22,7 @@ def add(subparsers: Any) -> None:
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "show", help="show a run", description="Shows a run: its params, tags and metrics."
     )
-    parser.add_argument("id", metavar="RUN", type=run_id, help="its id, or the address of its page")
+    add_run(parser)
     parser.add_argument("--json", action="store_true", help="as the API has it, as JSON")
     add_connection(parser)
     parser.set_defaults(run=run)

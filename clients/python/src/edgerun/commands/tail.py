@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..api import Api
-from .terminal import PATIENCE, add_connection, connect, number, printable, run_id, series_of
+from .terminal import PATIENCE, add_connection, add_run, connect, number, printable, series_of
 
 #: What tells curves apart: name, rank and attempt.
 Key = tuple[str, int, int]
@@ -24,7 +24,7 @@ def add(subparsers: Any) -> None:
         help="follow a run while it logs",
         description="Prints the last point of each metric of a run, and then what comes, until the run ends.",
     )
-    parser.add_argument("id", metavar="RUN", type=run_id, help="its id, or the address of its page")
+    add_run(parser)
     parser.add_argument("--metric", action="append", metavar="NAME", help="only this one; may be repeated")
     parser.add_argument(
         "--from-step", type=int, metavar="STEP", help="print what is there from this step on first"

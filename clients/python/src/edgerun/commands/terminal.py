@@ -26,6 +26,11 @@ def add_connection(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--uri", help="the address of the tracker (default: EDGERUN_URI)")
 
 
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """The argument that says which run is meant."""
+    parser.add_argument("id", metavar="RUN", type=run_id, help="its id, or the address of its page")
+
+
 def connect(options: argparse.Namespace) -> Api:
     return Api(options.uri)
 
