@@ -174,8 +174,12 @@ it('reads all runs where the pointer is, the highest first, in all charts at onc
   await expect.poll(() => page.locator('.tooltip li.lifted .name').textContent()).toBe('scale 3')
   await page.mouse.move(10, 10)
   await expect.poll(() => page.locator('.tooltip').count()).toBe(0)
+  const overlay = page.locator('figure[aria-label="train/loss"] .plot-overlay')
+  await overlay.waitFor({ state: 'hidden' })
   await page.getByText('scale 2', { exact: true }).hover()
-  await page.locator('figure[aria-label="train/loss"] .plot-overlay:not([hidden])').waitFor()
+  await overlay.waitFor()
+  await page.mouse.move(10, 10)
+  await overlay.waitFor({ state: 'hidden' })
   await page.context().close()
 })
 
@@ -246,6 +250,46 @@ it('smooths by distance on the axis, and leaves what it smooths behind', async (
   const rows = await points(page, 'loss')
   expect(rows.map(({ value }) => Number(value))).toEqual(values)
   for (const [i, { smoothed }] of rows.entries()) expect(Number(smoothed)).toBeCloseTo(foreseen[i] ?? 0, 9)
+  await page.context().close()
+})
+
+it('goes on smoothing behind what is not finite, and does not go on where nothing else comes', async () => {
+  const values = upTo(300).map((i): Value => (i === 100 || i >= 200 ? 'NaN' : 2))
+  const run = await makeRun('diverged', { loss: { steps: upTo(300), values } })
+  const page = await stage.visit(`/r/${run}?smooth=5`)
+  await ready(page, 'loss')
+  const { columns, width } = await drawn(page, 'loss', await runColour(page))
+  expect(columns[Math.round(width * 0.5)]).not.toBeNull()
+  // But for the marks on the lower edge.
+  const { height } = await drawn(page, 'loss', await runColour(page))
+  expect(
+    columns.slice(Math.round(width * 0.7)).every((column) => !column || column[0] > height / 2 + 9),
+  ).toBe(true)
+  const figure = page.locator('figure[aria-label="loss"]')
+  await figure.hover()
+  await figure.getByRole('button', { name: 'Table' }).click()
+  expect(await figure.locator('tbody td').allTextContents()).toEqual(['NaN', '2', '2', '101'])
+  await page.context().close()
+})
+
+it('lays out logarithms of any range', async () => {
+  // Of the last one, the library's own ticks have no end.
+  const ranges = [
+    [1, 1e12],
+    [2, 7],
+    [0.3, 0.31],
+    [1e-200, 1e200],
+    [0.030107658769805163, 0.02, 0.010434431516359557],
+  ]
+  const metrics = ranges.map((values, i): [string, Logged] => [
+    `of/${i}`,
+    { steps: upTo(values.length), values },
+  ])
+  const run = await makeRun('logarithms', Object.fromEntries(metrics))
+  const page = await stage.visit(`/r/${run}?log=y`)
+  for (const [name] of metrics) await ready(page, name)
+  await page.getByRole('button', { name: 'Log x' }).click()
+  await expect.poll(() => new URL(page.url()).searchParams.get('log')).toBe('xy')
   await page.context().close()
 })
 

@@ -1,18 +1,19 @@
 /** The table behind a chart: what its curves reach in sight. */
 import { useMemo } from 'preact/hooks'
+import type { WireValue } from '../api.ts'
 import { Value } from '../ui/parts.tsx'
 import { type Axis, placeOf, type Range } from './buckets.ts'
 import type { Shape } from './shape.ts'
 import { attemptText, placeText } from './tooltip.tsx'
 
-interface At {
+interface At<T = number> {
   x: number
-  value: number
+  value: T
 }
 
 interface Row {
   shape: Shape
-  last: At | undefined
+  last: At<WireValue> | undefined
   min: At | undefined
   max: At | undefined
   /** How many points are NaN or infinite. */
@@ -21,10 +22,15 @@ interface Row {
 
 function rowOf(shape: Shape, [from, to]: Range): Row {
   const { x, y, marks } = shape.drawn
-  let [last, min, max]: (At | undefined)[] = []
+  let last: At<WireValue> | undefined
+  let [min, max]: (At | undefined)[] = []
   for (let i = placeOf(x, from); i < x.length && (x[i] ?? 0) <= to; i++) {
     const point = { x: x[i] ?? 0, value: y[i] ?? Number.NaN }
-    if (Number.isNaN(point.value)) continue
+    if (Number.isNaN(point.value)) {
+      const kind = marks.find((mark) => mark.x === point.x)?.kind ?? 'odd'
+      last = { x: point.x, value: kind === 'odd' ? 'NaN' : kind }
+      continue
+    }
     last = point
     if (!min || point.value < min.value) min = point
     if (!max || point.value > max.value) max = point

@@ -2,6 +2,7 @@
  * One chart on the screen: a frame with axes by uPlot, curves that are painted into it, and a pointer that reads, zooms
  * and pans. Where the axis is laid out in logarithms, a distance on screen is a ratio.
  */
+import { scaleLog } from 'd3-scale'
 import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
 import { duration, si } from '../format.ts'
@@ -226,24 +227,26 @@ export class Plot {
       stroke: text,
       font: FONT,
       ticks: { show: false },
+      // Or a logarithmic axis leaves out of ours what it would not have itself.
+      filter: (_, splits) => splits,
       border: { show: false },
     }
-    const lines = (isLog: boolean): uPlot.Axis.Grid => ({
-      stroke: grid,
-      width: 1,
-      ...(isLog && { filter: (_, splits) => splits.map((value) => (isRound(value, splits) ? value : null)) }),
-    })
+    const lines: uPlot.Axis.Grid = { stroke: grid, width: 1 }
     const label =
-      (text: (value: number) => string, isLog: boolean): uPlot.Axis.DynamicValues =>
+      (text: (value: number) => string): uPlot.Axis.DynamicValues =>
       (_, splits) =>
-        splits.map((value) => (value === null || (isLog && !isRound(value, splits)) ? null : text(value)))
+        splits.map(text)
     const across: uPlot.Axis =
       x === 'time'
-        ? {}
+        ? // The day is below the hour.
+          { size: 38 }
         : {
             space: 70,
-            values: label(x === 'relative' ? duration : si, isLogX),
-            ...(!isLogX && { incrs: x === 'relative' ? [...SHORTEST, ...DURATIONS] : INTEGERS }),
+            size: 24,
+            values: label(x === 'relative' ? duration : si),
+            ...(isLogX
+              ? { splits: ({ width }, _, min, max) => logTicks(min, max, width / 70) }
+              : { incrs: x === 'relative' ? [...SHORTEST, ...DURATIONS] : INTEGERS }),
           }
     return {
       width: this.#box.clientWidth || 300,
@@ -259,14 +262,15 @@ export class Plot {
       },
       series: [{}, { paths: () => null, points: { show: false } }],
       axes: [
-        { ...axis, ...across, grid: lines(isLogX), size: 24, gap: 4 },
+        { ...axis, ...across, grid: lines, gap: 4 },
         {
           ...axis,
           size: 54,
           gap: 4,
           space: 32,
-          values: label(si, isLogY),
-          grid: lines(isLogY),
+          values: label(si),
+          grid: lines,
+          ...(isLogY && { splits: ({ height }, _, min, max) => logTicks(min, max, height / 32) }),
         },
       ],
       hooks: { draw: [() => this.#paint()] },
@@ -326,17 +330,35 @@ function div(name: string): HTMLDivElement {
   return element
 }
 
-/** Whether a logarithmic axis has a line there: at powers of ten, and at 2 and 5 where it has few of them. */
-function isRound(value: number, splits: readonly number[]): boolean {
-  const power = Math.log10(value)
-  const decades = Math.log10(Math.max(...splits) / Math.min(...splits))
-  const steps = decades < 2.5 ? [1, 2, 5] : [1]
-  return steps.some((step) => Math.abs(((((power - Math.log10(step)) % 1) + 1.5) % 1) - 0.5) < 1e-6)
+/**
+ * Where a logarithmic axis has a line: at powers of ten, at 2 and 5 too where there are few of them, and where it is short
+ * at what else is round.
+ *
+ * @param most how many there is room for
+ */
+function logTicks(min: number, max: number, most: number): number[] {
+  const ticks = scaleLog([min, max], [0, 1]).ticks(Math.max(2, Math.floor(most)))
+  const apart = (Math.log10(max) - Math.log10(min)) / most
+  for (const factors of [[1], [1, 2, 5]]) {
+    const rounds = ticks.filter((tick) => factors.some((factor) => isPower(tick / factor)))
+    if (rounds.length >= 3) return rounds
+  }
+  let last = 0
+  return ticks.filter((tick) => {
+    if (last > 0 && Math.log10(tick / last) < apart / 2) return false
+    last = tick
+    return true
+  })
 }
+
+const isPower = (value: number) => Math.abs(Math.log10(value) - Math.round(Math.log10(value))) < 1e-6
 
 /** So that no curve lies on an edge, and one that is level has a place. */
 function withRoom([min, max]: Range, isLog: boolean): Range {
-  if (isLog) return min < max ? [min / (max / min) ** 0.05, max * (max / min) ** 0.05] : [min / 2, max * 2]
+  if (isLog) {
+    const room = min < max ? 10 ** (0.05 * (Math.log10(max) - Math.log10(min))) : 2
+    return [Math.max(min / room, Number.MIN_VALUE), Math.min(max * room, Number.MAX_VALUE)]
+  }
   if (min === max) return min === 0 ? [-1, 1] : [min - Math.abs(min) * 0.1, max + Math.abs(max) * 0.1]
   const room = (max - min) * 0.05
   // Ends of what can be told from infinity have no room beyond them.

@@ -2,7 +2,7 @@
 import type { Line } from './line.ts'
 
 /**
- * After a distance of `halfLife` a value has half its weight. What is not finite is left out, and does not break it.
+ * After a distance of `halfLife` a value has half its weight. What is not finite is no part of the average, and NaN in it.
  *
  * @param halfLife in units of the axis, above 0
  */
@@ -13,11 +13,13 @@ export function ema({ x, y }: Line, halfLife: number): Line {
   for (let i = 0; i < y.length; i++) {
     const value = y[i] ?? Number.NaN
     const place = x[i] ?? Number.NaN
-    if (Number.isFinite(value)) {
-      if (Number.isNaN(mean)) mean = value
-      else mean += (1 - 2 ** (-Math.max(0, place - last) / halfLife)) * (value - mean)
-      last = place
+    if (!Number.isFinite(value)) {
+      out[i] = Number.NaN
+      continue
     }
+    if (Number.isNaN(mean)) mean = value
+    else mean += (1 - 2 ** (-Math.max(0, place - last) / halfLife)) * (value - mean)
+    last = place
     out[i] = mean
   }
   return { x, y: out }
