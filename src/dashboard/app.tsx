@@ -1,5 +1,6 @@
 /** The page: who looks, the line at its top, and the view that the address asks for. */
 import { useQueryClient } from '@tanstack/react-query'
+import type { FunctionComponent } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { LocationProvider, lazy, Route, Router } from 'preact-iso'
 import { Experiments } from './experiments/experiments.tsx'
@@ -10,10 +11,14 @@ import { Notices } from './ui/notices.tsx'
 import { Empty, Failure } from './ui/parts.tsx'
 import { Shortcuts } from './ui/shortcuts.tsx'
 
-const Experiment = lazy(() => import('./experiment/experiment.tsx').then(({ Experiment }) => Experiment))
-const Compare = lazy(() => import('./compare/compare.tsx').then(({ Compare }) => Compare))
-const Run = lazy(() => import('./run/run.tsx').then(({ Run }) => Run))
-const Start = lazy(() => import('./start/start.tsx').then(({ Start }) => Start))
+/** A view whose scripts come when it is wanted. They may be gone: after a deploy there are others. */
+const view = <P,>(load: () => Promise<FunctionComponent<P>>) =>
+  lazy(() => load().catch((): FunctionComponent<P> => NotLoaded))
+
+const Experiment = view(() => import('./experiment/experiment.tsx').then(({ Experiment }) => Experiment))
+const Compare = view(() => import('./compare/compare.tsx').then(({ Compare }) => Compare))
+const Run = view(() => import('./run/run.tsx').then(({ Run }) => Run))
+const Start = view(() => import('./start/start.tsx').then(({ Start }) => Start))
 
 // The view that is asked for comes while it is being found out who looks.
 const asked = location.pathname
@@ -76,6 +81,19 @@ export function App() {
       <Notices />
       <Confirmation />
     </LocationProvider>
+  )
+}
+
+function NotLoaded() {
+  return (
+    <main>
+      <Empty title="This view could not be loaded">
+        <p>The tracker does not answer, or has a newer page by now.</p>
+        <button type="button" onClick={() => location.reload()}>
+          Load the page again
+        </button>
+      </Empty>
+    </main>
   )
 }
 

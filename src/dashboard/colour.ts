@@ -1,4 +1,4 @@
-/** The colour of a run: the same everywhere, and in everybody's browser. */
+/** The colour of a run: the same everywhere. */
 
 /**
  * Okabe and Ito's colours, which the colour-blind can tell apart, without yellow and black, which are hard to see on
@@ -24,8 +24,13 @@ export interface Stroke {
   dash: readonly number[]
 }
 
-/** The stroke of a run, from its id: a whole line. */
-export function strokeOf(id: string): Stroke {
+/** Those that runs were given on this page: they keep them as others come and go. */
+const given = new Map<string, Stroke>()
+
+/** The stroke of a run: what it was given among others, else a whole line of the colour that its id gives it. */
+export const strokeOf = (id: string): Stroke => given.get(id) ?? ownStrokeOf(id)
+
+function ownStrokeOf(id: string): Stroke {
   // FNV-1a.
   let hash = 0x811c9dc5
   for (let i = 0; i < id.length; i++) hash = Math.imul(hash ^ id.charCodeAt(i), 0x01000193) >>> 0
@@ -33,28 +38,30 @@ export function strokeOf(id: string): Stroke {
 }
 
 /**
- * Strokes for runs that are seen together: each has the one that its id gives it, unless an earlier one has it already;
- * then it has the next colour, and dashes once there is none left.
+ * Strokes for runs that are seen together. Each keeps the one that it was given before, or has the one of its id, unless
+ * another one has it; then it has the next colour, and dashes once there is none left.
  */
 export function strokesOf(ids: readonly string[]): Map<string, Stroke> {
-  const strokes = new Map<string, Stroke>()
   const taken = new Set<string>()
-  for (const id of ids) {
-    const own = strokeOf(id)
-    let stroke = own
-    const first = COLOURS.indexOf(own.colour)
-    search: for (const dash of DASHES) {
-      for (let i = 0; i < COLOURS.length; i++) {
-        const colour = COLOURS[(first + i) % COLOURS.length] ?? own.colour
-        if (taken.has(`${colour} ${dash}`)) continue
-        stroke = { colour, dash }
-        break search
-      }
-    }
-    taken.add(`${stroke.colour} ${stroke.dash}`)
-    strokes.set(id, stroke)
+  const take = (id: string, stroke: Stroke): boolean => {
+    const text = `${stroke.colour} ${stroke.dash}`
+    if (taken.has(text)) return false
+    taken.add(text)
+    given.set(id, stroke)
+    return true
   }
-  return strokes
+  const rest = ids.filter((id) => {
+    const before = given.get(id)
+    return !before || !take(id, before)
+  })
+  for (const id of rest) {
+    const first = COLOURS.indexOf(ownStrokeOf(id).colour)
+    const free = DASHES.flatMap((dash) =>
+      COLOURS.map((_, i): Stroke => ({ colour: COLOURS[(first + i) % COLOURS.length] ?? '', dash })),
+    ).find((stroke) => take(id, stroke))
+    if (!free) given.set(id, ownStrokeOf(id))
+  }
+  return new Map(ids.map((id) => [id, strokeOf(id)]))
 }
 
 /** A stroke for one of the ranks or attempts of a job, from dark to light. */

@@ -378,9 +378,17 @@ describe('the note of a run', () => {
       .waitFor()
     await checkHostile(page)
 
+    // A long text is not lost to a key or to another tab.
     await tab(page, 'Params & tags').click()
     await button(page, 'Edit the note').click()
-    await page.getByRole('textbox', { name: 'Note, in Markdown' }).fill('')
+    const note = page.getByRole('textbox', { name: 'Note, in Markdown' })
+    await note.fill('A long story')
+    await note.press('Escape')
+    await tab(page, 'Raw').click()
+    await tab(page, 'Params & tags').click()
+    await note.waitFor()
+    expect(await note.inputValue()).toBe('A long story')
+    await note.fill('')
     await button(page, 'Save').click()
     await button(page, 'Write a note').waitFor()
     expect((await read(id)).tags).toEqual({})

@@ -208,6 +208,18 @@ it('groups runs with mean and spread, opens groups, and selects all that are in 
   await shows(page, ['c', 'd'])
   await page.getByRole('checkbox', { name: 'Select the runs of 0.1', exact: true }).click()
   await says(page, 'runs', `${ids.get('a')},${ids.get('b')}`)
+  const box = page.getByRole('checkbox', { name: 'Select the runs of 0.1', exact: true })
+  await expect.poll(() => box.isChecked()).toBe(true)
+  // By what is out of sight, too.
+  const groups = () => page.locator('.line.group .name').allTextContents()
+  await page.goto(`${stage.tracker.url}${path}?group=params.lr&cols=name&sort=metrics.loss`)
+  await expect.poll(groups).toEqual([expect.stringContaining('0.1'), expect.stringContaining('0.01')])
+  await page.goto(`${stage.tracker.url}${path}?group=params.lr&cols=name&sort=metrics.loss desc`)
+  await expect.poll(groups).toEqual([expect.stringContaining('0.01'), expect.stringContaining('0.1')])
+  await box.click()
+  await says(page, 'runs', `${ids.get('a')},${ids.get('b')}`)
+  await box.click()
+  await says(page, 'runs', null)
 
   await page.getByRole('button', { name: 'By lr' }).click()
   await page.getByRole('region', { name: 'By lr' }).getByRole('button', { name: 'model' }).click()
@@ -215,7 +227,7 @@ it('groups runs with mean and spread, opens groups, and selects all that are in 
   await shows(page, ['d'])
   await page.getByRole('button', { name: 'By model' }).click()
   await page.getByRole('button', { name: 'No groups' }).click()
-  await shows(page, ['a', 'b', 'c', 'd'])
+  await shows(page, ['c', 'd', 'a', 'b'])
 })
 
 it('tags many runs at once with a way back, and deletes them when that is confirmed', async () => {
@@ -239,6 +251,16 @@ it('tags many runs at once with a way back, and deletes them when that is confir
 
   await page.getByRole('checkbox', { name: 'Select c' }).click()
   await page.getByText('2 selected').waitFor()
+  // A box that has been clicked takes no text: keys mean what they mean.
+  await page.keyboard.press('/')
+  await page.keyboard.type('a')
+  await shows(page, ['a'])
+  await page.getByText('2 selected, 2 not in the table').waitFor()
+  await page.getByRole('button', { name: 'Delete…' }).click()
+  await page.getByText('b, d (2 not in the table as it is filtered)').waitFor()
+  await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click()
+  await box(page).fill('')
+  await shows(page, ['a', 'b', 'c', 'd'])
   await page.getByRole('button', { name: 'Delete…' }).click()
   await page.getByRole('dialog', { name: 'Delete 2 runs?' }).getByRole('button', { name: 'Cancel' }).click()
   await shows(page, ['a', 'b', 'c', 'd'])
@@ -310,6 +332,38 @@ it('says what to do where there is no run, shows the first one by itself, and la
   await page.getByText('Paused: the tracker does not answer').waitFor()
   await page.evaluate(() => dispatchEvent(new Event('online')))
   await page.getByText('Paused: the tracker does not answer').waitFor({ state: 'detached' })
+})
+
+it('is where it was on the way back from a run', async () => {
+  const { path, id } = await makeExperiment([])
+  await makeRuns(stage.tracker, { experiment: id, runs: 100, metrics: 8 })
+  const page = await stage.visit(path)
+  await names(page).first().waitFor()
+  await page.getByRole('grid').evaluate((grid) => grid.scrollTo({ top: 900 }))
+  const charts = page.getByRole('region', { name: 'Charts' })
+  await charts.locator('figure').nth(7).waitFor()
+  await charts.evaluate((it) => it.scrollTo({ top: 700 }))
+  await expect.poll(() => names(page).first().textContent()).not.toBe('run 100')
+  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => resolve(undefined))))
+  await names(page).nth(12).click()
+  await page.getByRole('heading', { level: 1 }).waitFor()
+  await page.goBack()
+  await page.getByRole('grid').waitFor()
+  await expect.poll(() => page.getByRole('grid').evaluate((it) => it.scrollTop)).toBe(900)
+  await expect.poll(() => charts.evaluate((it) => it.scrollTop)).toBe(700)
+})
+
+it('says where a view cannot be loaded, as after a deploy', async () => {
+  const { path } = await makeExperiment()
+  const page = await stage.visit(path)
+  await shows(page, ['a', 'b', 'c', 'd'])
+  await page.route(/\/run-[^/]*\.(js|css)$/, (route) => route.fulfill({ status: 404 }))
+  await names(page).first().click()
+  await page.getByText('This view could not be loaded').waitFor()
+  stage.forgive(/404/)
+  await page.unroute(/\/run-[^/]*\.(js|css)$/)
+  await page.getByRole('button', { name: 'Load the page again' }).click()
+  await page.getByRole('heading', { level: 1, name: 'a' }).waitFor()
 })
 
 /** Counts what the table is made of. */

@@ -1,5 +1,5 @@
 /** Charts of runs, one for each metric. */
-import { useMemo, useState } from 'preact/hooks'
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import type { Stroke } from '../colour.ts'
 import { Empty, Failure, onEscape, Skeleton } from '../ui/parts.tsx'
 import { Card } from './card.tsx'
@@ -70,16 +70,37 @@ export function Charts({
 }
 
 function Enlarged({ name, shared }: { name: string; shared: Shared }) {
-  const back = () => shared.enlarge(null)
+  const box = useRef<HTMLDivElement>(null)
+  const back = () => {
+    shared.enlarge(null)
+    focusTitle(name)
+  }
+  // What had the focus is gone with the other charts.
+  useEffect(() => {
+    if (document.activeElement === document.body) box.current?.focus({ preventScroll: true })
+  }, [])
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: Escape is one more way to press its button.
-    <div onKeyDown={onEscape(back)}>
+    <div ref={box} tabIndex={-1} class="enlarged" onKeyDown={onEscape(back)}>
       <button type="button" class="quiet" onClick={back}>
         ← All charts
       </button>
       <Card key={name} name={name} shared={shared} isLarge />
     </div>
   )
+}
+
+/** Gives the focus to the title of a chart, as soon as that is there: within half a second. */
+function focusTitle(name: string): void {
+  const deadline = performance.now() + 500
+  const look = () => {
+    const title = document.querySelector<HTMLElement>(
+      `figure:not(.large)[aria-label="${CSS.escape(name)}"] .chart-title`,
+    )
+    if (title) title.focus()
+    else if (performance.now() < deadline) requestAnimationFrame(look)
+  }
+  requestAnimationFrame(look)
 }
 
 function Nothing({ state: { view, set } }: { state: ViewState }) {

@@ -34,6 +34,15 @@ function endOf(text: string | null, x: Axis): number {
   return x === 'time' ? Date.parse(text) : Number(text)
 }
 
+/** What a name in a list stands for; itself where it is not encoded as it should be. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
 function viewOf(search: URLSearchParams): View {
   const asked = search.get('x')
   const x = isAxis(asked) ? asked : 'step'
@@ -51,7 +60,7 @@ function viewOf(search: URLSearchParams): View {
     range: from < to ? [from, to] : undefined,
     chart: search.get('chart'),
     metric: search.get('metric') ?? '',
-    closed: new Set(listOf(search.get('closed')).map(decodeURIComponent)),
+    closed: new Set(listOf(search.get('closed')).map(decoded)),
   }
 }
 

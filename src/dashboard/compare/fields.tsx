@@ -6,7 +6,7 @@ import { type ComparedRun, useMetricNames } from './read-runs.ts'
 export interface Fields {
   params: string[]
   metrics: string[]
-  /** Params that the runs have different values of, those of numbers first. */
+  /** Params that most of the runs have, with different values; those of numbers first. */
   differing: string[]
   isPending: boolean
   error: Error | null
@@ -19,7 +19,11 @@ export function useFields(experiment: string, runs: readonly ComparedRun[]): Fie
   const names = useMetricNames(experiment, '')
   const metrics = names.data?.names ?? NONE
   return useMemo(() => {
-    const differing = rowsOf(runs, 'params', 'last').filter(({ differs }) => differs)
+    // Not what few runs have at all: it would leave out the others.
+    const differing = rowsOf(runs, 'params', 'last').filter(
+      ({ differs, values }) =>
+        differs && values.filter((value) => value !== undefined).length * 2 > runs.length,
+    )
     const isOfNumbers = ({ values }: (typeof differing)[number]) =>
       values.every((value) => value === undefined || numberOf(value) !== undefined)
     return {

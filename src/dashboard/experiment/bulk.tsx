@@ -15,6 +15,8 @@ const many = (count: number) => (count === 1 ? '1 run' : `${count.toLocaleString
 
 interface BulkProps {
   chosen: readonly string[]
+  /** How many of them the table does not have, as it is filtered. */
+  hidden: number
   store: RunStore
   onCompare: () => void
   onClear: () => void
@@ -22,7 +24,7 @@ interface BulkProps {
   onDeleted: (ids: string[]) => void
 }
 
-export function Bulk({ chosen, store, onCompare, onClear, onAll, onDeleted }: BulkProps) {
+export function Bulk({ chosen, hidden, store, onCompare, onClear, onAll, onDeleted }: BulkProps) {
   const [isTagging, tag] = useState(false)
   const opener = useFocusBack(isTagging)
   const may = mayWrite()
@@ -31,7 +33,7 @@ export function Bulk({ chosen, store, onCompare, onClear, onAll, onDeleted }: Bu
   const remove = async () => {
     const yes = await confirm({
       title: `Delete ${many(chosen.length)}?`,
-      text: 'Their points and artifacts will be gone for good.',
+      text: `${named(chosen, store)}${hidden > 0 ? ` (${hidden} not in the table as it is filtered)` : ''}: their points and artifacts will be gone for good.`,
       action: 'Delete',
     })
     if (!yes) return
@@ -52,6 +54,7 @@ export function Bulk({ chosen, store, onCompare, onClear, onAll, onDeleted }: Bu
       <div class="row" role="toolbar" aria-label="Selected runs">
         <strong class="number">
           {chosen.length.toLocaleString('en')} selected
+          {hidden > 0 && `, ${hidden} not in the table`}
           {chosen.length >= MOST_CHOSEN && ', which is as many as can be'}
         </strong>
         <button type="button" onClick={onCompare} disabled={chosen.length < 2}>
@@ -85,6 +88,15 @@ export function Bulk({ chosen, store, onCompare, onClear, onAll, onDeleted }: Bu
       {isTagging && <Tagging chosen={chosen} store={store} end={() => tag(false)} />}
     </div>
   )
+}
+
+/** How many runs are called by their names. */
+const NAMED = 6
+
+function named(ids: readonly string[], store: RunStore): string {
+  const names = ids.slice(0, NAMED).map((id) => store.get(id)?.name ?? id.slice(0, 8))
+  const rest = ids.length - names.length
+  return `${names.join(', ')}${rest > 0 ? ` and ${rest.toLocaleString('en')} more` : ''}`
 }
 
 function tell(done: string, count: number, failed: { error: unknown }[], undo?: () => void): void {

@@ -1,7 +1,9 @@
 /** One experiment: its runs in a table, and beside it the charts of those that are selected. */
 import { useQuery } from '@tanstack/react-query'
+import { useRef } from 'preact/hooks'
 import { api, Problem, read } from '../api.ts'
 import { Empty, Failure } from '../ui/parts.tsx'
+import { useScrollPlace } from '../ui/scroll-place.ts'
 import { useUrlState } from '../url.ts'
 import { ChartsPane } from './charts-pane.tsx'
 import { NoRuns } from './empty.tsx'
@@ -49,6 +51,7 @@ function Workspace({ experiment, count }: { experiment: string; count: number | 
   const url = useUrlState()
   const { search, set } = url
   const runs = useRuns(experiment, url)
+  const curves = useRef<HTMLElement>(null)
   const { list } = runs
   const isEmpty = !list.isPending && !list.error && list.ids.length === 0 && runs.filter === ''
   if (isEmpty) return <NoRuns experiment={experiment} />
@@ -75,7 +78,7 @@ function Workspace({ experiment, count }: { experiment: string; count: number | 
             set({ split: percent === USUAL_SPLIT ? null : String(percent) }, { replace: true })
           }
         />
-        <section class="curves" aria-label="Charts">
+        <section ref={curves} class="curves" aria-label="Charts">
           <ChartsPane
             experiment={experiment}
             store={runs.store}
@@ -83,7 +86,14 @@ function Workspace({ experiment, count }: { experiment: string; count: number | 
             isChosen={runs.chosen !== undefined}
           />
         </section>
+        <ScrollPlace of={curves} />
       </div>
     </>
   )
+}
+
+/** For a part that is not always there. */
+function ScrollPlace({ of }: { of: { current: HTMLElement | null } }) {
+  useScrollPlace(of, 'charts')
+  return null
 }

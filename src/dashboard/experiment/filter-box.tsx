@@ -1,5 +1,5 @@
 /** The box that filters: with completion of names, operators and keywords, and faults explained under their place. */
-import { useId, useState } from 'preact/hooks'
+import { useId, useRef, useState } from 'preact/hooks'
 import { useSettled } from '../ui/parts.tsx'
 import { completed, type Option, optionsFor, wantedAt } from './completion.ts'
 import type { NamedKind } from './names.ts'
@@ -24,7 +24,13 @@ export function FilterBox({ experiment, store, text, onText, fault, box }: Filte
   const [caret, place] = useState(0)
   const [scrolled, scroll] = useState(0)
   const [isOpen, open] = useState(false)
-  const [at, mark] = useState(-1)
+  const [at, setAt] = useState(-1)
+  // Also for a key that comes before the next rendering.
+  const latestAt = useRef(at)
+  const mark = (place: number) => {
+    latestAt.current = place
+    setAt(place)
+  }
 
   const wanted = wantedAt(text, Math.min(caret, text.length))
   const isField = wanted.what === 'field'
@@ -42,18 +48,19 @@ export function FilterBox({ experiment, store, text, onText, fault, box }: Filte
     onText(now)
     mark(-1)
     place(caret)
-    // Behind what was put in, once it is there.
-    requestAnimationFrame(() => {
-      const input = box.current
-      if (!input) return
-      input.focus()
-      input.setSelectionRange(caret, caret)
-      input.scrollLeft = input.scrollWidth
-      follow()
-    })
+    const input = box.current
+    if (!input) return
+    // At once, and not with the next rendering: what is typed next comes behind it.
+    input.value = now
+    input.focus()
+    input.setSelectionRange(caret, caret)
+    input.scrollLeft = input.scrollWidth
+    follow()
   }
   const press = (event: KeyboardEvent) => {
     const { key } = event
+    const at = latestAt.current
+    const marked = options[at]
     if (key === 'ArrowDown' || key === 'ArrowUp') {
       if (!isOpen) open(true)
       else if (options.length > 0) {

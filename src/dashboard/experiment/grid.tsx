@@ -4,6 +4,7 @@ import { useVirtualizer } from '@tanstack/react-virtual'
 import type { ComponentChildren } from 'preact'
 import { useCallback, useEffect, useMemo, useRef } from 'preact/hooks'
 import { type Stroke, strokeOf } from '../colour.ts'
+import { useScrollPlace } from '../ui/scroll-place.ts'
 import type { Column } from './columns.ts'
 import { Heads } from './heads.tsx'
 import { gridOf, ROWS, rowOf } from './roles.ts'
@@ -132,6 +133,8 @@ export function Grid(props: GridProps) {
     },
     [scroller],
   )
+
+  useScrollPlace(scroller, 'runs')
 
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: what it is says `roles.ts`

@@ -16,11 +16,13 @@ interface GroupRowProps {
   by: string
   drawn: Drawn
   isOpen: boolean
+  /** Whether all its runs are known to be selected. */
+  isChosen: boolean
   onToggle: () => void
   onChoose: () => void
 }
 
-export function GroupRow({ group, by, drawn, isOpen, onToggle, onChoose }: GroupRowProps) {
+export function GroupRow({ group, by, drawn, isOpen, isChosen, onToggle, onChoose }: GroupRowProps) {
   const name = groupName(group.value)
   const count = group.runs === 1 ? '1 run' : `${group.runs.toLocaleString('en')} runs`
   const cell = (column: Column, index: number, left?: number) => (
@@ -46,7 +48,7 @@ export function GroupRow({ group, by, drawn, isOpen, onToggle, onChoose }: Group
               type="checkbox"
               tabIndex={-1}
               aria-label={`Select the runs of ${name}`}
-              checked={false}
+              checked={isChosen}
               onClick={(event) => {
                 event.preventDefault()
                 onChoose()

@@ -1,6 +1,6 @@
 /** The table with what is above and below it: search, groups, columns, and what can be done with selected runs. */
 import type { Signal } from '@preact/signals'
-import { useRef } from 'preact/hooks'
+import { useMemo, useRef } from 'preact/hooks'
 import { useLocation } from 'preact-iso'
 import { Empty, Failure, Skeleton } from '../ui/parts.tsx'
 import type { UrlState } from '../url.ts'
@@ -34,7 +34,7 @@ export function RunsPane({ experiment, url, runs, count }: RunsPaneProps) {
   const { store, list, text, filter, sort } = runs
   const { columns, change, reset, isReady } = useColumns(experiment, url)
   const box = useRef<HTMLInputElement>(null)
-  const choose = useRef((_filter: string) => {})
+  const choose = useRef<(filter: string) => Promise<string[]>>(async () => [])
   const table = useLines({ experiment, url, runs, columns, onChoose: (filter) => choose.current(filter) })
   const { lines, by } = table
   const choice = useChoice({
@@ -54,6 +54,10 @@ export function RunsPane({ experiment, url, runs, count }: RunsPaneProps) {
   const error = fault ? null : (list.error ?? table.error)
   const isWhole = by !== undefined || !list.hasMore
   const total = isWhole ? lines.length : filter === '' ? count : undefined
+  const listed = useMemo(() => new Set(list.ids), [list.ids])
+  // Of a list that goes on nobody knows.
+  const hidden =
+    list.isPending || list.hasMore ? 0 : (runs.chosen ?? []).filter((id) => !listed.has(id)).length
   return (
     <>
       <div class="tools">
@@ -118,6 +122,7 @@ export function RunsPane({ experiment, url, runs, count }: RunsPaneProps) {
       {runs.chosen !== undefined && (
         <Bulk
           chosen={runs.chosen}
+          hidden={hidden}
           store={store}
           onCompare={choice.compare}
           onClear={() => set({ runs: null })}

@@ -67,22 +67,24 @@ export function useChoice({ experiment, url, runs, lines, box, open, chooseLine 
     const ids = [...runs.shown.keys()]
     if (ids.length > 0) route(`/e/${experiment}/compare?runs=${ids.join(',')}`)
   }
-  /** Selects all that meet a filter, beside those that are selected already or instead of them. */
-  const all = async (filter: string, isAdded: boolean) => {
+  /** Selects all that meet a filter, beside those that are selected already or instead of them; gives which these are. */
+  const all = async (filter: string, isAdded: boolean): Promise<string[]> => {
     const query = {
       limit: String(MOST_CHOSEN),
       ...(filter && { filter }),
       ...(runs.order.length > 0 && { order_by: [...runs.order] }),
     }
-    await read(api.experiments[':id'].runs.$get({ param: { id: experiment }, query })).then(
-      (found) => {
-        runs.store.put(found, [])
-        const ids = found.map(({ id }) => id)
-        put(isAdded ? withIds(runs.chosen ?? [], ids) : ids)
-        if (found.length === MOST_CHOSEN) say(`The first ${MOST_CHOSEN} are selected: no more can be`)
-      },
-      (error: Error) => say(`Not selected: ${error.message}`, { failed: true }),
-    )
+    try {
+      const found = await read(api.experiments[':id'].runs.$get({ param: { id: experiment }, query }))
+      runs.store.put(found, [])
+      const ids = found.map(({ id }) => id)
+      put(isAdded ? withIds(runs.chosen ?? [], ids) : ids)
+      if (found.length === MOST_CHOSEN) say(`The first ${MOST_CHOSEN} are selected: no more can be`)
+      return ids
+    } catch (error) {
+      say(`Not selected: ${(error as Error).message}`, { failed: true })
+      return []
+    }
   }
   const forget = (ids: readonly string[]) => {
     const gone = new Set(ids)

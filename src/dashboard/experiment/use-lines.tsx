@@ -1,12 +1,13 @@
 /** The lines of the table: runs, or groups with the runs of those that are open. */
 import { useComputed } from '@preact/signals'
-import { useMemo } from 'preact/hooks'
+import { useMemo, useState } from 'preact/hooks'
 import type { UrlState } from '../url.ts'
-import type { Column } from './columns.ts'
+import { type Column, column } from './columns.ts'
 import type { Line } from './grid.tsx'
 import { GroupRow } from './group-row.tsx'
 import { filterOfGroup, type GroupValue, isGroupable, openOf, openText } from './grouping.ts'
 import { both } from './search.ts'
+import { runsText } from './selection.ts'
 import { GROUP_PAGE, useGroupRuns, useGroups } from './use-groups.ts'
 import type { Runs } from './use-runs.ts'
 
@@ -15,8 +16,8 @@ interface LinesProps {
   url: UrlState
   runs: Runs
   columns: readonly Column[]
-  /** Selects all runs that meet a filter. */
-  onChoose: (filter: string) => void
+  /** Selects all runs that meet a filter, and gives which they are. */
+  onChoose: (filter: string) => Promise<string[]>
 }
 
 const lineOf = (value: GroupValue) => `group-${encodeURIComponent(JSON.stringify(value))}`
@@ -30,8 +31,12 @@ export function useLines({ experiment, url, runs, columns, onChoose }: LinesProp
   const names = useComputed(() => runs.inSight.value.names.join('\n')).value
   const inSight = useMemo(() => {
     const seen = new Set(names.split('\n'))
-    return columns.filter(({ kind, key }) => kind === 'metrics' && seen.has(key))
-  }, [columns, names])
+    const found = columns.filter(({ kind, key }) => kind === 'metrics' && seen.has(key))
+    // What groups are sorted by, always.
+    const by = sort[0] && column(sort[0].id)
+    if (by?.kind !== 'metrics' || found.some(({ id }) => id === by.id)) return found
+    return [by, ...found]
+  }, [columns, names, sort])
   const found = useGroups({ experiment, by, filter, columns: inSight, sort })
   const { groups } = found
   const opened = search.get('open')
@@ -45,6 +50,25 @@ export function useLines({ experiment, url, runs, columns, onChoose }: LinesProp
   const toggle = (value: GroupValue) =>
     set({ open: openText(open.includes(value) ? open.filter((one) => one !== value) : [...open, value]) })
   const within = (value: GroupValue) => both(filter, filterOfGroup(by ?? '', value))
+
+  // The runs of groups that were selected, by the filter that finds them.
+  const [members, know] = useState<ReadonlyMap<string, readonly string[]>>(new Map())
+  const chosen = useMemo(() => new Set(runs.chosen), [runs.chosen])
+  const isChosen = (value: GroupValue): boolean => {
+    const ids = members.get(within(value)) ?? []
+    return ids.length > 0 && ids.every((id) => chosen.has(id))
+  }
+  const choose = async (value: GroupValue) => {
+    const group = within(value)
+    if (isChosen(value)) {
+      const gone = new Set(members.get(group))
+      const rest = (runs.chosen ?? []).filter((id) => !gone.has(id))
+      set({ runs: runsText(rest.length > 0 ? rest : undefined) })
+      return
+    }
+    const ids = await onChoose(group)
+    know((before) => new Map(before).set(group, ids))
+  }
 
   const lines = useMemo<Line[]>(() => {
     if (by === undefined) return list.ids.map((id) => ({ kind: 'run', id, isInGroup: false }))
@@ -61,8 +85,9 @@ export function useLines({ experiment, url, runs, columns, onChoose }: LinesProp
             by={by}
             drawn={drawn}
             isOpen={isOpen}
+            isChosen={isChosen(value)}
             onToggle={() => toggle(value)}
-            onChoose={() => onChoose(within(value))}
+            onChoose={() => choose(value)}
           />
         ),
       }
@@ -92,7 +117,7 @@ export function useLines({ experiment, url, runs, columns, onChoose }: LinesProp
           : []),
       ]
     })
-  }, [by, list.ids, groups, open, ofGroups, filter])
+  }, [by, list.ids, groups, open, ofGroups, filter, members, chosen])
 
   const groupOf = (line: string) => groups.find(({ value }) => lineOf(value) === line)
   return {
@@ -110,7 +135,7 @@ export function useLines({ experiment, url, runs, columns, onChoose }: LinesProp
     },
     chooseLine: (line: string) => {
       const group = groupOf(line)
-      if (group) onChoose(within(group.value))
+      if (group) void choose(group.value)
     },
   }
 }

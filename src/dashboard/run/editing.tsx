@@ -47,6 +47,14 @@ export function useTag(run: Run, name: string) {
   return { set, conflict, error, isBusy, forget: () => show(undefined), name }
 }
 
+interface Draft {
+  text: string
+  before: Scalar | undefined
+}
+
+/** What has been typed and not saved, by run and tag: it is there again after other tabs, and after signing in again. */
+const drafts = new Map<string, Draft>()
+
 /** Edits a tag as text. @param read what a text stands for, where it was `before`; null for no tag */
 export function useDraft(
   run: Run,
@@ -55,7 +63,13 @@ export function useDraft(
 ) {
   const tag = useTag(run, name)
   const stored: Scalar | undefined = run.tags[name]
-  const [draft, edit] = useState<{ text: string; before: Scalar | undefined }>()
+  const key = `${run.id} ${name}`
+  const [draft, setDraft] = useState(() => drafts.get(key))
+  const edit = (draft: Draft | undefined) => {
+    if (draft) drafts.set(key, draft)
+    else drafts.delete(key)
+    setDraft(draft)
+  }
   const opener = useFocusBack(draft !== undefined)
   const close = () => {
     edit(undefined)
@@ -71,6 +85,7 @@ export function useDraft(
     tag,
     /** Undefined while it is not edited. */
     text: draft?.text,
+    isChanged: draft !== undefined && draft.text !== String(stored ?? ''),
     /** What opens it, and has the focus when it is closed. */
     opener,
     open: () => edit({ text: String(stored ?? ''), before: stored }),
@@ -85,10 +100,13 @@ export function Editor({
   draft: { tag, close, save },
   children,
   hint,
+  hasEscape = true,
 }: {
   draft: ReturnType<typeof useDraft>
   children: ComponentChildren
   hint?: string
+  /** Whether Escape gives up what was typed. */
+  hasEscape?: boolean
 }) {
   return (
     <>
@@ -97,7 +115,7 @@ export function Editor({
           event.preventDefault()
           void save(false)
         }}
-        onKeyDown={onEscape(close)}
+        onKeyDown={hasEscape ? onEscape(close) : undefined}
       >
         {children}
         <div class="row">

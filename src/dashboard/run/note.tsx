@@ -29,7 +29,11 @@ export function Note({ run }: { run: Run }) {
           )}
         </>
       ) : (
-        <Editor draft={draft} hint={`Markdown, up to ${MAX_LENGTH.toLocaleString('en')} characters`}>
+        <Editor
+          draft={draft}
+          hasEscape={!draft.isChanged}
+          hint={`Markdown, up to ${MAX_LENGTH.toLocaleString('en')} characters`}
+        >
           <textarea
             ref={focused}
             aria-label="Note, in Markdown"

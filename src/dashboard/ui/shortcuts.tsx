@@ -22,8 +22,10 @@ export function useShortcuts(mine: readonly Shortcut[]): void {
 }
 
 const isTyping = (target: EventTarget | null) =>
-  target instanceof HTMLElement &&
-  (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
+  target instanceof HTMLInputElement
+    ? !/^(checkbox|radio|range|button|submit)$/.test(target.type)
+    : target instanceof HTMLElement &&
+      (target.isContentEditable || /^(TEXTAREA|SELECT)$/.test(target.tagName))
 
 /** The list of them, which `?` shows; the page has one. */
 export function Shortcuts() {
