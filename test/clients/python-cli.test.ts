@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, readlink, symlink, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -163,6 +163,12 @@ describe('export', () => {
     expect(await readFile(file, 'utf8')).toBe(
       '{"name": "x", "rank": 2, "attempt": 0, "step": 7, "value": -0.0, "timestamp": "1970-01-01T00:00:00.000Z"}\n',
     )
+    // A link stays one.
+    const link = path.join(folder, 'link.jsonl')
+    await symlink('x.jsonl', link)
+    await edgerun.output('export', run, '--jsonl', '-o', link)
+    expect(await readlink(link)).toBe('x.jsonl')
+    expect((await readFile(file, 'utf8')).split('\n')).toHaveLength(4)
     const { code, err } = await edgerun.run(
       'export',
       run,
@@ -239,6 +245,10 @@ describe('exit codes and progress', () => {
     expect(await outcome('ls', 'nothing of this name')).toEqual([
       2,
       expect.stringMatching(/There is no experiment/),
+    ])
+    expect(await outcome('sync', path.join(folder, 'nowhere'))).toEqual([
+      1,
+      expect.stringMatching(/No such file or directory/),
     ])
     expect(await outcome('ls', '--filter', 'x')).toEqual([2, expect.stringMatching(/name the EXPERIMENT/)])
     const { id } = await sweep([])

@@ -73,16 +73,24 @@ describe("MLflow's stores", () => {
     expect(runs.map(({ id }) => id)).toContain(child?.parent_run_id)
   })
 
+  /** A run of a folder of MLflow's that was not deleted: the same one each time. */
+  async function oneRun(at: string): Promise<{ experiment: string; run: string }> {
+    for (const name of (await readdir(at, { recursive: true })).sort()) {
+      const [, experiment = '', run = ''] = /^(\d{5,})\/([0-9a-f]{32})\/meta\.yaml$/.exec(name) ?? []
+      if (run === '') continue
+      if ((await readFile(path.join(at, name), 'utf8')).includes('lifecycle_stage: active'))
+        return { experiment, run }
+    }
+    throw new Error(`No run lies in ${at}`)
+  }
+
   it('finds artifacts where the folder is now, and says which it cannot reach', async () => {
     const moved = path.join(folder, 'moved')
     await cp(path.join(folder, 'mlruns'), moved, { recursive: true })
     await rename(path.join(folder, 'mlruns'), path.join(folder, 'away'))
     const found = await edgerun.json<Imported>('import', moved, '--owner', 'mlruns')
     expect(sum(found, 'artifacts')).toBe(28)
-    const [experiment = ''] = (await readdir(moved)).filter((name) => /^\d{5,}$/.test(name))
-    const [run = ''] = (await readdir(path.join(moved, experiment))).filter((name) =>
-      /^[0-9a-f]{32}$/.test(name),
-    )
+    const { experiment, run } = await oneRun(moved)
     const meta = path.join(moved, experiment, run, 'meta.yaml')
     await writeFile(
       meta,
@@ -96,11 +104,8 @@ describe("MLflow's stores", () => {
   it('uploads in pieces what is longer than one', async () => {
     const content = Buffer.alloc(12_000_001, 'weights')
     const artifacts = path.join(folder, 'elsewhere')
-    const [experiment = ''] = (await readdir(path.join(folder, 'moved'))).filter((name) =>
-      /^\d{5,}$/.test(name),
-    )
+    const { experiment, run } = await oneRun(path.join(folder, 'moved'))
     const at = path.join(folder, 'moved', experiment)
-    const [run = ''] = (await readdir(at)).filter((name) => /^[0-9a-f]{32}$/.test(name))
     await writeFile(path.join(artifacts, 'größe.bin'), content)
     await rename(artifacts, path.join(at, run, 'artifacts'))
     await edgerun.script('pieces.py', [path.join(folder, 'moved'), 'mlruns'])
@@ -295,7 +300,7 @@ describe('logs', () => {
   })
 
   it.each([
-    ['no-json.jsonl', '{"step": 1}\n{"step":', /line 2: this is no JSON/],
+    ['no-json.jsonl', '{"step": 1}\n{"step":\n', /line 2: this is no JSON/],
     ['no-object.jsonl', '[1]', /line 1: each line is an object/],
     ['no-step.jsonl', '{"step": 1.5, "loss": 1}', /line 1: the step 1\.5 is no whole number of 64 bits/],
     [
@@ -314,6 +319,27 @@ describe('logs', () => {
   ])('that make no sense are told with the line: %s', async (name, text, message) => {
     const { code, err } = await edgerun.run('import', await log(name, text), '--owner', 'wrong')
     expect([code, err]).toEqual([2, expect.stringMatching(message)])
+  })
+
+  it.each([
+    ['half.jsonl', '{"step":1,"loss":0.5}\n{"step":2,"lo', ['the last line, which is not whole']],
+    ['half.csv', 'step,loss,stage\n1,0.5,warm\n2,0.2', ['the last line, which is not whole']],
+    [
+      'nested.jsonl',
+      '{"step":1,"loss":0.5,"train":{"acc":1},"top5":"0.9","stage":"warm","done":true}\n',
+      [
+        "the field 'train', where it is no number of its own",
+        "the field 'top5', where it is no number of its own",
+      ],
+    ],
+  ])('takes over what can be, and names the rest: %s', async (name, text, leftOut) => {
+    const file = await log(name, text)
+    const { code, out } = await edgerun.run('import', file, '--owner', 'logs', '--json')
+    const found = JSON.parse(out) as { runs: { id: string }[]; left_out: string[] }
+    expect([code, found.left_out]).toEqual([1, leftOut.map((what) => `${file}: ${what}`)])
+    expect(await pointsOf(tracker.url, found.runs[0]?.id ?? '')).toEqual({
+      loss: [expect.objectContaining({ step: 1, value: 0.5 })],
+    })
   })
 
   it('leaves out names that the tracker does not take, and says so', async () => {

@@ -523,6 +523,112 @@ class RunTest(unittest.TestCase):
         ended = {run["name"]: run["status"] for run in self.tracker.runs.values()}
         self.assertEqual(ended, {"first": "completed", "second": "completed"})
 
+    def test_begins_a_run_for_each_process_of_a_job_that_has_completed_one(self) -> None:
+        script = """
+        with edgerun.init("digits", params={"lr": sys.argv[1]}, system_metrics=False) as run:
+            run.log({"loss": 1.0})
+            if len(sys.argv) > 2: os.kill(os.getpid(), signal.SIGKILL)
+        """
+        for arguments, code in ((["0.1"], 0), (["0.2", "die"], -9), (["0.2"], 0), (["0.3"], 0)):
+            self.assertEqual(self.start(script, *arguments, SLURM_JOB_ID="77").wait(60), code)
+        self.assertEqual(
+            sorted(run["params"]["lr"] for run in self.tracker.runs.values()), ["0.1", "0.2", "0.3"]
+        )
+        # When it is started again, it goes on with all of them.
+        for lr in ("0.1", "0.2", "0.3"):
+            child = self.start(script, lr, SLURM_JOB_ID="77", SLURM_RESTART_COUNT="1")
+            self.assertEqual(child.wait(60), 0)
+        self.assertEqual(len(self.tracker.runs), 3)
+
+    def test_is_completed_after_a_signal_that_was_none_to_end(self) -> None:
+        self.run_script(
+            """
+            signal.signal(signal.SIGHUP, lambda *_: None)
+            run = edgerun.init("digits", system_metrics=False)
+            os.kill(os.getpid(), signal.SIGHUP)
+            """
+        )
+        self.assertEqual(self.only_run()["status"], "completed")
+
+    def test_fails_by_an_exception_that_cannot_say_what_it_is(self) -> None:
+        script = """
+        class Odd(Exception):
+            def __str__(self): return self.nothing
+        run = edgerun.init("digits", system_metrics=False)
+        raise Odd
+        """
+        self.run_script(script, code=1)
+        self.assertEqual(self.only_run()["status"], "failed")
+        self.assertEqual(self.only_run()["tags"]["edgerun.failure"], "Odd")
+
+    def test_ends_as_failed_where_its_status_is_none(self) -> None:
+        self.init().finish("success")
+        self.assertEqual(self.only_run()["status"], "failed")
+        self.assertIn("'success' is none of them", str(self.warned[0].message))
+
+    def test_does_not_wait_again_when_its_waiting_was_interrupted(self) -> None:
+        self.tracker.fault = refuse
+        run = self.init()
+        run.log({"loss": 1.0})
+        assert run._courier is not None
+        with mock.patch.object(run._courier, "drain", side_effect=KeyboardInterrupt) as drain:
+            with self.assertRaises(KeyboardInterrupt):
+                run.finish()
+            run.finish()
+            self.assertEqual(drain.call_count, 1)
+
+    def test_does_not_wait_for_what_others_cannot_send(self) -> None:
+        self.leave("01990d2c-7a2f-7c0e-b1a7-0c5f3e8a9b11", experiment={"id": "gone"})
+
+        def fault(method: str, path: str, body: Any) -> None:
+            if "gone" in path:
+                raise Unreachable("away")
+
+        self.tracker.fault = fault
+        run = self.init()
+        run.log({"loss": 1.0})
+        begin = time.monotonic()
+        run.finish(patience=40)
+        self.assertLess(time.monotonic() - begin, 20)
+        self.assertEqual(self.tracker.runs[run.id]["status"], "completed")
+
+    def test_is_one_run_in_a_process_however_often_it_is_handed_over(self) -> None:
+        text = pickle.dumps(self.init())
+        first, second = pickle.loads(text), pickle.loads(text)
+        self.addCleanup(first.finish)
+        self.assertIs(first, second)
+        first.finish()
+        third = pickle.loads(text)
+        self.addCleanup(third.finish)
+        self.assertIsNot(third, first)
+
+    def test_leaves_out_files_of_a_folder_that_cannot_be_read(self) -> None:
+        folder = os.path.join(self.spool, "given")
+        os.makedirs(folder)
+        os.mkfifo(os.path.join(folder, "pipe"))
+        os.symlink("/nowhere", os.path.join(folder, "latest"))
+        with open(os.path.join(folder, "weights"), "w") as file:
+            file.write("w")
+        run = self.init()
+        run.log_artifact(folder, "out")
+        run.finish()
+        self.assertEqual([name.rpartition("artifacts/")[2] for name in self.tracker.files], ["out/weights"])
+        self.assertEqual(len(self.warned), 2)
+
+    def test_says_what_is_wrong_with_an_address_a_key_and_params(self) -> None:
+        for options, said in (
+            ({"heartbeat_timeout": 60.5}, "whole seconds"),
+            ({"uri": "http://127.0.0.1:abc"}, "host and port"),
+            ({"uri": "http://127.0.0.1:99999"}, "host and port"),
+            ({"params": ["lr"]}, "a mapping"),
+            ({"key": "er_a b"}, "no key has"),
+        ):
+            with self.assertRaisesRegex(ValueError, said):
+                self.init(**options)
+        run = self.init(key=" er_a\n")
+        assert run._courier is not None and run._courier.own.delivery is not None
+        self.assertEqual(run._courier.own.delivery._api._key, "er_a")
+
     def test_waits_once_for_a_tracker_that_does_not_answer(self) -> None:
         self.tracker.fault = refuse
         with self.init() as run:

@@ -45,6 +45,15 @@ def jittered(attempt: int, asked: float | None = None, *, longest: float = _LONG
     return pause if asked is None else asked + pause
 
 
+def default_key(key: str | None) -> str | None:
+    """The API key that is used: the one that is given, else ``EDGERUN_KEY``; without what a file has behind it."""
+    used = (key if key is not None else os.environ.get("EDGERUN_KEY") or "").strip()
+    if not (used.isascii() and used.isprintable()) or " " in used:
+        # Not what it is: that would be in a log for ever.
+        raise ValueError("The API key has characters in it that no key has")
+    return used or None
+
+
 class Api:
     """A tracker at an address.
 
@@ -60,8 +69,14 @@ class Api:
             raise ValueError(
                 f"The address of a tracker is as in https://tracker.example.com, not {self.uri!r}"
             )
+        try:
+            is_wrong = parts.port == 0 or not parts.hostname.isprintable() or " " in parts.hostname
+        except ValueError:
+            is_wrong = True
+        if is_wrong:
+            raise ValueError(f"The address {self.uri!r} has no valid host and port")
         self._parts = parts
-        self._key = key if key is not None else os.environ.get("EDGERUN_KEY")
+        self._key = default_key(key)
         self._timeout = timeout
         self._local = threading.local()
 

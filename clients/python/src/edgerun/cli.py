@@ -52,6 +52,8 @@ def run_sync(options: argparse.Namespace) -> int:
         who = f"run {outcome.run}, rank {outcome.stream.rank}, attempt {outcome.stream.attempt}"
         if outcome.left_because is None:
             print(f"{who}: {outcome.points} points sent", flush=True)
+            for fault in outcome.left_out:
+                print(f"{who}: {fault}", file=sys.stderr, flush=True)
         else:
             print(
                 f"{who}: left in {outcome.stream.folder}: {outcome.left_because}", file=sys.stderr, flush=True
@@ -59,11 +61,14 @@ def run_sync(options: argparse.Namespace) -> int:
 
     api = Api(options.uri)
     outcomes: list[Outcome] = []
+    for folder in options.folders:
+        # Nothing is found in what is not there, which is no success.
+        os.listdir(folder)
     for folder in options.folders or [default_root()]:
         outcomes += sync(folder, api, patience=options.patience, of_others=bool(options.folders), tell=tell)
     if not outcomes:
         print("Nothing is left to send")
-    return int(any(outcome.left_because is not None for outcome in outcomes))
+    return int(any(outcome.left_because is not None or outcome.left_out for outcome in outcomes))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -71,6 +76,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         code: int = options.run(options)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:

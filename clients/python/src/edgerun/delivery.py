@@ -84,6 +84,8 @@ class Delivery:
         self.run_exists = False
         #: How many points the tracker has confirmed.
         self.delivered = 0
+        #: Why some of it will never be sent.
+        self.left_out: list[str] = []
 
     def send(self, chunk: Chunk) -> None:
         """Sends a chunk. When it returns the tracker has it, or will never take what it lacks, which is warned of.
@@ -253,6 +255,7 @@ class Delivery:
             else:
                 warn_once(f"kind {kind}", f"The spool has {kind!r} in it, which a newer edgerun has written")
         except Refused as error:
+            self.left_out.append(str(error))
             warn_once(f"refused {kind}: {error}", str(error))
         if kind == "artifact" and action.get("copied") and _COPY.fullmatch(action["path"]):
             with suppress(OSError):
@@ -391,6 +394,9 @@ class Delivery:
         path = os.path.join(self._folder, action["path"])
         if action.get("copied") and not _COPY.fullmatch(action["path"]):
             raise Refused(f"The artifact {action['name']!r} is left out: {path} is no copy of one")
+        if os.path.exists(path) and not os.path.isfile(path):
+            # Reading a pipe would wait for whoever writes it.
+            raise Refused(f"The artifact {action['name']!r} is left out: {path} is no file")
         try:
             file = open(path, "rb")
         except OSError as error:

@@ -32,7 +32,12 @@ def describe(error: BaseException | None) -> str:
     """An exception in one line."""
     if error is None:
         return "unknown"
-    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    name = type(error).__name__
+    try:
+        text = f"{name}: {error}" if str(error) else name
+    except Exception:
+        # It cannot even say what it is.
+        text = name
     return text.replace("\n", " ")[:500]
 
 
@@ -107,7 +112,9 @@ def _chain_excepthook() -> None:
     before = sys.excepthook
 
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        _fail_by(describe(error))
+        # At a prompt it goes on.
+        if not hasattr(sys, "ps1"):
+            _fail_by(describe(error))
         before(kind, error, trace)
 
     sys.excepthook = hook
@@ -138,9 +145,14 @@ def _chain_signal(number: int) -> None:
     def handle(received: int, frame: FrameType | None) -> None:
         why = f"signal {signal.Signals(received).name}"
         if callable(before):
-            # It may save a checkpoint and go on, or end the process; if it does, the run has failed by this.
-            _fail_by(why)
-            before(received, frame)
+            # A job that is told to end may save a checkpoint and end by itself; other signals may mean anything.
+            if received == signal.SIGTERM:
+                _fail_by(why)
+            try:
+                before(received, frame)
+            except BaseException:
+                _fail_by(why)
+                raise
             return
         _end_runs(why, SIGNAL_PATIENCE)
         signal.signal(received, signal.SIG_DFL)

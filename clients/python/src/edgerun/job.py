@@ -153,6 +153,11 @@ def find_attempt(environ: Mapping[str, str] = os.environ) -> int | None:
     return (slurm or 0) * (most + 1) + min(elastic or 0, most if slurm else elastic or 0)
 
 
+def find_restart(environ: Mapping[str, str] = os.environ) -> str:
+    """What tells one start of a job from another one, as far as its scheduler says it."""
+    return "/".join(environ.get(name, "") for name in ("SLURM_RESTART_COUNT", "TORCHELASTIC_RESTART_COUNT"))
+
+
 def derived(*parts: str) -> str:
     """The id that always goes with these words."""
     return str(uuid.uuid5(NAMESPACE, "\n".join(parts)))

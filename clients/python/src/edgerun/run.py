@@ -9,6 +9,7 @@ import logging
 import os
 import shutil
 import socket
+import stat
 import struct
 import threading
 import time
@@ -20,10 +21,20 @@ from types import TracebackType
 from typing import Any, Callable
 
 from . import hooks, watch
-from .api import Api, default_uri
+from .api import Api, default_key, default_uri
 from .delivery import Delivery
-from .errors import SpoolError
-from .job import Ranks, as_uuid, derived, find_attempt, find_job, find_ranks, find_siblings, new_id
+from .errors import ApiError, SpoolError
+from .job import (
+    Ranks,
+    as_uuid,
+    derived,
+    find_attempt,
+    find_job,
+    find_ranks,
+    find_restart,
+    find_siblings,
+    new_id,
+)
 from .notices import logger, say, warn_once
 from .sender import Courier, Sender, adopted, interval_for, neighbour
 from .spool import (
@@ -51,6 +62,8 @@ from .values import (
     named,
     storable,
 )
+
+STATUSES = ("completed", "failed", "killed")
 
 MODES = ("online", "offline", "disabled")
 
@@ -203,9 +216,9 @@ class Run:
                 for folder, _, files in os.walk(path):
                     for file in sorted(files):
                         inside = os.path.relpath(os.path.join(folder, file), path).replace(os.sep, "/")
-                        self._log_file(os.path.join(folder, file), f"{name}/{inside}")
+                        self._log_file_quietly(os.path.join(folder, file), f"{name}/{inside}")
             else:
-                self._log_file(path, name)
+                self._log_file_quietly(path, name)
         except Exception as error:
             warn_once(f"artifact {path}", f"The artifact {path} is not logged: {error}")
 
@@ -216,8 +229,15 @@ class Run:
         ``edgerun sync`` or the next `init`.
 
         Args:
-            status: ``completed``, ``failed`` or ``killed``. The status of a job is that of its rank 0.
+            status: ``completed``, ``failed`` or ``killed``; ``failed`` for what is none of them. The status of a job is
+                that of its rank 0.
         """
+        if status not in STATUSES:
+            warn_once(
+                f"status {status}",
+                f"A run ends as {', '.join(STATUSES)}; {str(status)[:80]!r} is none of them, so it is failed",
+            )
+            status = "failed"
         self._end(status)
         self._drain(time.monotonic() + (hooks.patience() if patience is None else patience))
         hooks.forget(self)
@@ -376,8 +396,17 @@ class Run:
         except Exception as error:
             warn_once(f"once: {error}", f"It is not logged: {error}")
 
+    def _log_file_quietly(self, path: str, name: str) -> None:
+        try:
+            self._log_file(path, name)
+        except Exception as error:
+            warn_once(f"artifact {path}", f"The artifact {path} is not logged: {error}")
+
     def _log_file(self, path: str, name: str) -> None:
-        size = os.stat(path).st_size
+        found = os.stat(path)
+        if not stat.S_ISREG(found.st_mode):
+            raise ValueError("it is neither a file nor a folder")
+        size = found.st_size
         writer, courier = self._open_files()
         content: dict[str, Any] = {"kind": "artifact", "name": name, "path": path}
         if size <= COPIED_BYTES and self._copied + size <= self._config["max_bytes"]:
@@ -447,6 +476,10 @@ class Run:
                 how = f"ended as {status}" if why is None else f"failed: {why}"
                 self._tell_of_rank(self.rank, f"attempt {self.attempt} {how}")
         self._once({"kind": "end"})
+        restart = self._config["restart"]
+        if status == "completed" and restart is not None and self._writer is not None and not self._is_child:
+            with suppress(OSError):
+                Attempts(self._writer.folder, self.rank).end(restart)
 
     def _drain(self, deadline: float) -> None:
         """Waits, once, until the tracker has everything.
@@ -456,14 +489,19 @@ class Run:
         """
         if self._is_drained:
             return
+        # Whoever interrupts this, as by Ctrl-C, does not want it again when the process ends.
+        self._is_drained = True
         for writer, courier in self._streams():
             if courier is not None and not courier.drain(deadline):
+                failure = courier.own.failure
+                # The next run may have another key, and does not send with it what this one was refused.
+                is_barred = isinstance(failure, ApiError) and failure.status in (401, 403)
+                by = "" if is_barred else "the next run, or by: "
                 warn_once(
                     f"left {self.id}",
-                    f"The tracker does not have all that was logged ({courier.own.failure or 'it takes longer'}). It stays "
-                    f"in {writer.folder} and is sent by the next run, or by: edgerun sync {writer.folder}",
+                    f"The tracker does not have all that was logged ({failure or 'it takes longer'}). It stays "
+                    f"in {writer.folder} and is sent by {by}edgerun sync {writer.folder}",
                 )
-        self._is_drained = True
 
     def _append_late(self, metrics: Mapping[str, Any], step: int, moment: int) -> None:
         raise SpoolError("the run has been finished")
@@ -589,10 +627,18 @@ class _Rounds:
         return head.get("mode") == "online" and all(head.get(key) == own[key] for key in ("uri", "key"))
 
 
+#: Runs of other processes that this one logs to: one of each, however often it is handed over.
+_attached: dict[tuple[Any, ...], Run] = {}
+
+
 def _attach(config: Mapping[str, Any], key: str | None) -> Run:
     """A run that another process has begun."""
-    run = Run(config, key=key, is_child=True)
-    hooks.watch(run)
+    head = config["head"]
+    own = (head["run"], head["rank"], head["attempt"], config["root"], config["mode"])
+    run = _attached.get(own)
+    if run is None or run._is_finishing:
+        run = _attached[own] = Run(config, key=key, is_child=True)
+        hooks.watch(run)
     return run
 
 
@@ -609,7 +655,7 @@ def init(
     seed: int | None = None,
     uri: str | None = None,
     key: str | None = None,
-    run_id: str | None = None,
+    run_id: str | uuid.UUID | None = None,
     mode: str | None = None,
     rank: int | None = None,
     world_size: int | None = None,
@@ -649,17 +695,24 @@ def init(
     mode = mode or os.environ.get("EDGERUN_MODE") or "online"
     if mode not in MODES:
         raise ValueError(f"The mode is one of {', '.join(MODES)}, not {mode!r}")
-    if not experiment or len(experiment) > 100:
-        raise ValueError("The name of an experiment has 1 to 100 characters")
+    if not experiment or len(experiment) > 100 or "\0" in experiment:
+        raise ValueError("The name of an experiment has 1 to 100 characters, and no NUL among them")
+    for what, given in (("params", params), ("tags", tags)):
+        if given is not None and not isinstance(given, Mapping):
+            raise ValueError(f"{what} are a mapping, as vars(args) is one; {type(given).__name__} is none")
+    if heartbeat_timeout is not None and not (
+        heartbeat_timeout == int(heartbeat_timeout) and 15 <= heartbeat_timeout <= 604_800
+    ):
+        raise ValueError("A heartbeat_timeout is 15 seconds to a week, in whole seconds, or None")
+    key = default_key(key)
     address = default_uri(uri) if mode == "disabled" else Api(uri, key).uri
     ranks = find_ranks(rank, world_size)
     experiment_head = _experiment(experiment, owner)
-    found_id, is_lasting = _run_id(run_id, experiment_head["id"], ranks)
     root = _root(spool) if mode != "disabled" else ""
+    asked_id = None if run_id is None else str(run_id)
+    found_id, is_lasting, restart = _run_id(asked_id, experiment_head["id"], ranks, root)
     if attempt is None:
         attempt = _attempt(os.path.join(root, found_id), ranks, is_lasting) if root else 0
-    if heartbeat_timeout is not None and not 15 <= heartbeat_timeout <= 604_800:
-        raise ValueError("A heartbeat_timeout is 15 seconds to a week, or None")
     if attempt < 0:
         raise ValueError(f"Attempts are counted from 0; {attempt} is none")
     config = {
@@ -667,7 +720,8 @@ def init(
         "mode": mode,
         "root": root,
         "local_rank": ranks.local_rank,
-        "max_bytes": int(os.environ.get("EDGERUN_SPOOL_MAX_BYTES") or MAX_BYTES),
+        "restart": restart,
+        "max_bytes": _max_bytes(),
         "head": {
             "version": 1,
             "run": found_id,
@@ -675,7 +729,7 @@ def init(
             "rank": ranks.rank,
             "world_size": ranks.world_size,
             "attempt": attempt,
-            "heartbeat_timeout": heartbeat_timeout,
+            "heartbeat_timeout": None if heartbeat_timeout is None else int(heartbeat_timeout),
             "uri": address,
             "key": _fingerprint(key),
             "mode": mode,
@@ -694,10 +748,16 @@ def init(
     return run
 
 
+def _max_bytes() -> int:
+    text = os.environ.get("EDGERUN_SPOOL_MAX_BYTES") or str(MAX_BYTES)
+    if not text.strip().isdecimal():
+        raise ValueError(f"EDGERUN_SPOOL_MAX_BYTES is a number of bytes, not {text!r}")
+    return int(text)
+
+
 def _fingerprint(key: str | None) -> str:
     """What tells keys apart, and tells nothing of them."""
-    used = key if key is not None else os.environ.get("EDGERUN_KEY") or ""
-    return hashlib.sha256(f"edgerun spool {used}".encode()).hexdigest()[:12] if used else ""
+    return hashlib.sha256(f"edgerun spool {key}".encode()).hexdigest()[:12] if key else ""
 
 
 def _create(
@@ -746,25 +806,33 @@ def _experiment(experiment: str, owner: str | None) -> dict[str, str]:
     return {"id": derived("experiment", owner, experiment), "name": experiment, "owner": owner}
 
 
-def _run_id(run_id: str | None, experiment: str, ranks: Ranks) -> tuple[str, bool]:
-    """The run's id, and whether another attempt of the job would have it again."""
+def _run_id(run_id: str | None, experiment: str, ranks: Ranks, root: str) -> tuple[str, bool, str | None]:
+    """The run's id, whether another attempt of the job would have it again, and for one of several of a job its start."""
     number = next(_inits)
     run_id = run_id or os.environ.get("EDGERUN_RUN_ID")
     if run_id:
-        return as_uuid(run_id) or derived("run", experiment, run_id), True
+        return as_uuid(run_id) or derived("run", experiment, run_id), True, None
     job = find_job()
     if job is None:
         job = find_siblings(ranks)
     if job is not None:
         # A process that begins several runs, one after another, begins as many in each rank and attempt.
-        return derived("job", job, experiment, str(number)), True
+        found = derived("job", job, experiment, str(number))
+        if ranks.world_size > 1 or job.startswith("edgerun:"):
+            return found, True, None
+        # So does a script that starts one process after another: what one has completed is no earlier attempt of the next.
+        restart = find_restart()
+        while root and Attempts(os.path.join(root, found), ranks.rank).ended() == restart:
+            number = next(_inits)
+            found = derived("job", job, experiment, str(number))
+        return found, True, restart
     if ranks.world_size > 1:
         warn_once(
             "no job",
             f"Nothing tells the {ranks.world_size} ranks of this job which run is theirs, so each logs to one of its own: "
             "set EDGERUN_JOB to the same text for all of them",
         )
-    return new_id(), False
+    return new_id(), False, None
 
 
 def _attempt(folder: str, ranks: Ranks, is_lasting: bool) -> int:

@@ -177,7 +177,7 @@ class Sender:
             pause = max(pause, 1.0)
             warn_once(
                 f"refused: {error}",
-                f"The tracker does not take what is logged, which stays in the spool: {error}",
+                f"The tracker does not take {self._what()}, which stays in the spool: {error}",
             )
         elif self._failures == 5 and not isinstance(error, NotCreatedYet):
             warn_once("unreachable", f"What is logged stays in the spool until the tracker takes it: {error}")
@@ -188,6 +188,11 @@ class Sender:
             self._not_before = self._next_batch
         self._mark()
         return pause
+
+    def _what(self) -> str:
+        if self.writer is not None:
+            return "what is logged"
+        return f"what an earlier process has left in {self.reader.stream.folder}"
 
     def nudge(self) -> None:
         """A lot is waiting: it is sent before its time, unless sending fails."""
@@ -310,7 +315,7 @@ class Courier(threading.Thread):
             deadline: When to wait no more, as `time.monotonic` counts.
         """
         pause = 0.001
-        while not self._is_over():
+        while not self._is_settled():
             left = deadline - time.monotonic()
             if left <= 0 or not self.is_alive():
                 break
@@ -322,6 +327,15 @@ class Courier(threading.Thread):
         """In a child that was forked: closes what is the parent's."""
         for sender in (self.own, *self.adopted):
             sender.let_go()
+
+    def _is_settled(self) -> bool:
+        """Whether there is nothing to wait for: what other runs have left behind is not, once it could not be sent."""
+        own = self.own.delivery.run if self.own.delivery is not None else None
+        others = (
+            sender.failure is not None and sender.delivery is not None and sender.delivery.run != own
+            for sender in list(self.adopted)
+        )
+        return self.own.done and self._last_look_done and not self._waiting and all(others)
 
     def _is_over(self) -> bool:
         return self.own.done and self._last_look_done and not self.adopted and not self._waiting

@@ -926,6 +926,20 @@ class Attempts:
 
     def __init__(self, folder: str, rank: int) -> None:
         self._path = os.path.join(folder, f"r{rank:06d}.attempts")
+        self._ended_path = os.path.join(folder, f"r{rank:06d}.ended.attempts")
+
+    def end(self, restart: str) -> None:
+        """Writes down that the run has been completed, and after which restart of its job."""
+        with open(self._ended_path, "w", encoding="utf-8") as file:
+            file.write(restart)
+
+    def ended(self) -> str | None:
+        """After which restart the run was completed; None where it was not."""
+        try:
+            with open(self._ended_path, encoding="utf-8") as file:
+                return file.read()
+        except OSError:
+            return None
 
     def next(self) -> int:
         """The number of an attempt that begins: 0 for the first."""

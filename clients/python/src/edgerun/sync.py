@@ -19,6 +19,8 @@ class Outcome(NamedTuple):
     points: int
     #: None when the tracker has all of it.
     left_because: str | None
+    #: What will never be sent, such as an artifact that is gone.
+    left_out: tuple[str, ...] = ()
 
 
 def sync(
@@ -79,4 +81,6 @@ def _send(stream: Stream, sender: Sender, patience: float) -> Outcome:
     if delivery is not None:
         delivery.close()
     why = None if sender.done else str(sender.failure)
-    return Outcome(stream, delivery.run if delivery else "", delivery.delivered if delivery else 0, why)
+    if delivery is None:
+        return Outcome(stream, "", 0, why)
+    return Outcome(stream, delivery.run, delivery.delivered, why, tuple(delivery.left_out))

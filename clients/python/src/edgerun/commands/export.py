@@ -45,9 +45,13 @@ def run(options: argparse.Namespace) -> int:
     series = series_of(api, options.id, options.metric, every_attempt=True)
     with ExitStack() as stack:
         out: TextIO = sys.stdout
-        partial = f"{options.output}.partial"
-        if options.output:
-            out = stack.enter_context(open(partial, "w", encoding="utf-8", newline=""))
+        # Where a link leads to.
+        target = os.path.realpath(options.output) if options.output else None
+        # A pipe or a device is written as it is.
+        is_file = target is not None and (os.path.isfile(target) or not os.path.exists(target))
+        if target is not None:
+            path = f"{target}.partial" if is_file else options.output
+            out = stack.enter_context(open(path, "w", encoding="utf-8", newline=""))
         progress = stack.enter_context(Progress("export", sum(each["count"] for each in series)))
         writer = csv.writer(out, lineterminator="\n")
         if options.form == "csv":
@@ -58,9 +62,9 @@ def run(options: argparse.Namespace) -> int:
             else:
                 out.write(json.dumps(row, ensure_ascii=False) + "\n")
             progress.add(1)
-    if options.output:
+    if target is not None and is_file:
         # A file of this name has all of it.
-        os.replace(partial, options.output)
+        os.replace(f"{target}.partial", target)
     return 0
 
 

@@ -10,6 +10,7 @@ import re
 import socket
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any
 
 from ..job import derived
@@ -27,27 +28,31 @@ def import_log(target: Target, path: str, experiment: str, name: str | None, run
 
     A row is a point when it has ``name`` and ``value``, as ``edgerun export`` writes them. Otherwise its numeric fields are
     metrics, beside that of the step (``step``, ``global_step``, ``epoch``, …; without one rows are counted), ``timestamp``,
-    ``rank`` and ``attempt``.
+    ``rank`` and ``attempt``. Text is no metric; lists, objects, numbers in quotation marks and a last line that is written
+    by half are left out and named.
 
     Args:
         run: The run's id; where it is left out, always the same one for this file of this machine.
     """
     name = name or os.path.splitext(os.path.basename(path))[0]
+    left_out: dict[str, None] = {}
+    is_csv = path.lower().endswith((".csv", ".tsv"))
+    rows = partial(_csv_rows if is_csv else _json_rows, left_out=left_out)
+    # First all of it is read: of a log that is none, nothing is made.
+    begin, end = _span(rows(path))
     experiment_id = target.experiment(experiment)
     run = run or derived("import", experiment_id, socket.gethostname(), os.path.realpath(path))
-    is_csv = path.lower().endswith((".csv", ".tsv"))
-    rows = _csv_rows if is_csv else _json_rows
-    begin, end = _span(rows(path))
     imported = target.run(experiment_id, run, name=name, started_at=begin)
     for number, (line, row) in enumerate(rows(path)):
         try:
-            _add(imported, row, number)
+            _add(imported, row, number, left_out)
         except ValueError as error:
             raise ValueError(f"{path}, line {line}: {error}") from error
+    target.left_out += [f"{path}: {what}" for what in left_out]
     imported.finish("completed", end)
 
 
-def _add(imported: ImportedRun, row: Mapping[str, Any], number: int) -> None:
+def _add(imported: ImportedRun, row: Mapping[str, Any], number: int, left_out: dict[str, None]) -> None:
     moment = _moment(row)
     rank = _integer(row.get("rank", 0), "rank")
     attempt = _integer(row.get("attempt", 0), "attempt")
@@ -64,12 +69,20 @@ def _add(imported: ImportedRun, row: Mapping[str, Any], number: int) -> None:
         imported.add(row["name"], step, value, moment, rank, attempt)
         return
     for field, cell in row.items():
+        if field in (step_field, "rank", "attempt") or field in _TIMES:
+            continue
         value = _number(cell)
-        if value is not None and field not in (step_field, "rank", "attempt") and field not in _TIMES:
+        if value is not None:
             imported.add(field, step, value, moment, rank, attempt)
+        elif isinstance(cell, (dict, list)) or _is_like_number(cell):
+            left_out[f"the field {field[:80]!r}, where it is no number of its own"] = None
 
 
-def _json_rows(path: str) -> Iterator[tuple[int, dict[str, Any]]]:
+#: Of the last line of a log that somebody is writing, or was when the machine stopped.
+_HALF = "the last line, which is not whole"
+
+
+def _json_rows(path: str, *, left_out: dict[str, None]) -> Iterator[tuple[int, dict[str, Any]]]:
     with open(path, encoding="utf-8-sig") as file:
         for number, line in enumerate(file, 1):
             if not line.strip():
@@ -77,6 +90,9 @@ def _json_rows(path: str) -> Iterator[tuple[int, dict[str, Any]]]:
             try:
                 row = json.loads(line)
             except ValueError as error:
+                if number > 1 and not line.endswith("\n"):
+                    left_out[_HALF] = None
+                    return
                 raise ValueError(f"{path}, line {number}: this is no JSON: {error}") from error
             if not isinstance(row, dict):
                 raise ValueError(
@@ -85,7 +101,11 @@ def _json_rows(path: str) -> Iterator[tuple[int, dict[str, Any]]]:
             yield number, {field: cell for field, cell in row.items() if cell is not None}
 
 
-def _csv_rows(path: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def _csv_rows(path: str, *, left_out: dict[str, None]) -> Iterator[tuple[int, dict[str, Any]]]:
+    with open(path, "rb") as raw:
+        raw.seek(0, os.SEEK_END)
+        raw.seek(-min(1, raw.tell()), os.SEEK_END)
+        is_whole = raw.read(1) in (b"\n", b"\r")
     with open(path, encoding="utf-8-sig", newline="") as file:
         rows = csv.reader(file, delimiter="\t" if path.lower().endswith(".tsv") else ",")
         heads = [head.strip() for head in next(rows, [])]
@@ -95,8 +115,12 @@ def _csv_rows(path: str) -> Iterator[tuple[int, dict[str, Any]]]:
             if not row:
                 continue
             if len(row) != len(heads):
+                line = rows.line_num
+                if not is_whole and len(row) < len(heads) and next(rows, None) is None:
+                    left_out[_HALF] = None
+                    return
                 raise ValueError(
-                    f"{path}, line {rows.line_num}: {len(row)} fields, where the first line has {len(heads)}"
+                    f"{path}, line {line}: {len(row)} fields, where the first line has {len(heads)}"
                 )
             fields = ((head, text if head == "name" else _cell(text)) for head, text in zip(heads, row))
             yield rows.line_num, {head: cell for head, cell in fields if cell != ""}
@@ -166,6 +190,14 @@ def _number(cell: Any) -> float | None:
         return float(cell)
     except OverflowError:
         return None
+
+
+def _is_like_number(cell: Any) -> bool:
+    try:
+        float(cell)
+    except (TypeError, ValueError):
+        return False
+    return isinstance(cell, str)
 
 
 def _cell(text: str) -> Any:
