@@ -42,12 +42,15 @@ function ownStrokeOf(id: string): Stroke {
  * another one has it; then it has the next colour, and dashes once there is none left.
  */
 export function strokesOf(ids: readonly string[]): Map<string, Stroke> {
+  const strokes = new Map<string, Stroke>()
   const taken = new Set<string>()
   const take = (id: string, stroke: Stroke): boolean => {
     const text = `${stroke.colour} ${stroke.dash}`
     if (taken.has(text)) return false
     taken.add(text)
-    given.set(id, stroke)
+    strokes.set(id, stroke)
+    // Dashes are for now: among fewer runs it needs none.
+    if (stroke.dash.length === 0) given.set(id, stroke)
     return true
   }
   const rest = ids.filter((id) => {
@@ -56,12 +59,11 @@ export function strokesOf(ids: readonly string[]): Map<string, Stroke> {
   })
   for (const id of rest) {
     const first = COLOURS.indexOf(ownStrokeOf(id).colour)
-    const free = DASHES.flatMap((dash) =>
+    DASHES.flatMap((dash) =>
       COLOURS.map((_, i): Stroke => ({ colour: COLOURS[(first + i) % COLOURS.length] ?? '', dash })),
     ).find((stroke) => take(id, stroke))
-    if (!free) given.set(id, ownStrokeOf(id))
   }
-  return new Map(ids.map((id) => [id, strokeOf(id)]))
+  return new Map(ids.map((id) => [id, strokes.get(id) ?? ownStrokeOf(id)]))
 }
 
 /** A stroke for one of the ranks or attempts of a job, from dark to light. */

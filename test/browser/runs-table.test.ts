@@ -2,6 +2,7 @@ import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { cleanUp } from '../system/support.ts'
 import { faultsOf, overflowOf } from './axe.ts'
+import { runColour } from './drawn.ts'
 import { makeRuns } from './runs-made.ts'
 import { Stage } from './stage.ts'
 
@@ -332,6 +333,29 @@ it('says what to do where there is no run, shows the first one by itself, and la
   await page.getByText('Paused: the tracker does not answer').waitFor()
   await page.evaluate(() => dispatchEvent(new Event('online')))
   await page.getByText('Paused: the tracker does not answer').waitFor({ state: 'detached' })
+})
+
+it('keeps the colours of runs, whichever of them are shown, down to their own pages', async () => {
+  const many = Array.from({ length: 8 }, (_, i) => ({ name: `run ${i}`, loss: i, lr: 0.1 }))
+  const { path } = await makeExperiment(many)
+  const page = await stage.visit(path)
+  const colourOf = (name: string) =>
+    page
+      .getByRole('button', { name: `Show ${name} in the charts` })
+      .locator('i')
+      .evaluate((it) => getComputedStyle(it).color)
+  const colours = new Map<string, string>()
+  for (const { name } of many) colours.set(name, await colourOf(name))
+  expect(new Set(colours.values()).size).toBe(8)
+  for (const { name } of many) {
+    await page.getByRole('checkbox', { name: `Select ${name}` }).click()
+    await page.getByText('Charts of 1 run selected').waitFor()
+    expect([name, await colourOf(name)]).toEqual([name, colours.get(name)])
+    await page.getByRole('checkbox', { name: `Select ${name}` }).click()
+  }
+  await names(page).nth(6).click()
+  await page.getByRole('heading', { level: 1 }).waitFor()
+  expect(await runColour(page)).toBe(colours.get('run 6'))
 })
 
 it('is where it was on the way back from a run', async () => {
