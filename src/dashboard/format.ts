@@ -28,7 +28,7 @@ const SI = ['', 'k', 'M', 'G', 'T', 'P', 'E']
 /** As on an axis: `1.5M`, `20k`, `0.001`. */
 export function si(value: number): string {
   const size = Math.abs(value)
-  if (size < 1_000) return short(Number(value.toPrecision(6)))
+  if (size < 1_000 || size >= 1e21) return short(Number(value.toPrecision(6)))
   const power = Math.min(SI.length - 1, Math.floor(Math.log10(size) / 3))
   return `${Number((value / 1_000 ** power).toPrecision(5))}${SI[power]}`
 }

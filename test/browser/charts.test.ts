@@ -277,13 +277,14 @@ it('goes on smoothing behind what is not finite, and does not go on where nothin
   await page.context().close()
 })
 
-it('lays out logarithms of any range', async () => {
+it('lays out values and logarithms of any range', async () => {
   // Of the last one, the library's own ticks have no end.
   const ranges = [
     [1, 1e12],
     [2, 7],
     [0.3, 0.31],
     [1e-200, 1e200],
+    [1e-20, 3e-20],
     [0.030107658769805163, 0.02, 0.010434431516359557],
   ]
   const metrics = ranges.map((values, i): [string, Logged] => [
@@ -291,7 +292,9 @@ it('lays out logarithms of any range', async () => {
     { steps: upTo(values.length), values },
   ])
   const run = await makeRun('logarithms', Object.fromEntries(metrics))
-  const page = await stage.visit(`/r/${run}?log=y`)
+  const page = await stage.visit(`/r/${run}`)
+  for (const [name] of metrics) await ready(page, name)
+  await page.getByRole('button', { name: 'Log y' }).click()
   for (const [name] of metrics) await ready(page, name)
   await page.getByRole('button', { name: 'Log x' }).click()
   await expect.poll(() => new URL(page.url()).searchParams.get('log')).toBe('xy')

@@ -50,6 +50,9 @@ const DURATIONS = [1, 10, 60, 600, 3_600, 21_600, 86_400, 864_000].flatMap((seco
 const INTEGERS = Array.from({ length: 19 }, (_, power) => [1, 2, 5].map((n) => n * 10 ** power)).flat()
 const SHORTEST = [1, 2, 5, 10, 20, 50, 100, 200, 500]
 
+/** Of an axis whose ticks are its own: one that is long enough, and none of those whose digits uPlot looks up. */
+const WHOLE: uPlot.Axis.Incrs = (_, __, min, max) => [Math.max(max - min, 5)]
+
 const FONT = '11px system-ui, sans-serif'
 /** How far a pointer must move to choose a part, in CSS pixels. */
 const DRAG = 4
@@ -76,10 +79,8 @@ export class Plot {
     this.#gestures = gestures
     const { color, borderTopColor, backgroundColor } = getComputedStyle(box)
     this.#colours = { text: color, grid: borderTopColor, ground: backgroundColor }
-    this.#u = new uPlot(this.#options(), [
-      [0, 1],
-      [0, 1],
-    ])
+    // Nothing that it draws; of two points it would set no scale that is shorter than 1e-16.
+    this.#u = new uPlot(this.#options(), [[0], [0]])
     box.append(this.#u.root)
     const { over } = this.#u
     over.append(this.#overlay, this.#line, this.#choice)
@@ -245,7 +246,7 @@ export class Plot {
             size: 24,
             values: label(x === 'relative' ? duration : si),
             ...(isLogX
-              ? { splits: ({ width }, _, min, max) => logTicks(min, max, width / 70) }
+              ? { incrs: WHOLE, splits: ({ width }, _, min, max) => logTicks(min, max, width / 70) }
               : { incrs: x === 'relative' ? [...SHORTEST, ...DURATIONS] : INTEGERS }),
           }
     return {
@@ -270,7 +271,10 @@ export class Plot {
           space: 32,
           values: label(si),
           grid: lines,
-          ...(isLogY && { splits: ({ height }, _, min, max) => logTicks(min, max, height / 32) }),
+          ...(isLogY && {
+            incrs: WHOLE,
+            splits: ({ height }, _, min, max) => logTicks(min, max, height / 32),
+          }),
         },
       ],
       hooks: { draw: [() => this.#paint()] },
