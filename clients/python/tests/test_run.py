@@ -561,6 +561,15 @@ class RunTest(unittest.TestCase):
         self.assertEqual(self.only_run()["status"], "failed")
         self.assertEqual(self.only_run()["tags"]["edgerun.failure"], "Odd")
 
+    def test_counts_on_after_a_step_that_is_none(self) -> None:
+        run = self.init()
+        run.log({"loss": 1.0}, 5)
+        for odd in (float("nan"), 2**70):
+            run.log({"loss": 1.0}, odd)  # type: ignore[arg-type]
+        run.log({"loss": 1.0})
+        run.finish()
+        self.assertEqual(self.steps(), [5, 6])
+
     def test_ends_as_failed_where_its_status_is_none(self) -> None:
         self.init().finish("success")
         self.assertEqual(self.only_run()["status"], "failed")

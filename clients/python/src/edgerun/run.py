@@ -191,8 +191,10 @@ class Run:
                     raise ValueError
             if step is None:
                 step = next(self._steps)
-            else:
+            elif -(2**63) <= step < 2**63:
                 self._steps = itertools.count(step + 1)
+            else:
+                raise ValueError
             self._append(metrics, step, moment)
         except _NOT_NUMBERS:
             self._log_what_will_do(metrics, step, timestamp)
