@@ -81,7 +81,7 @@ function Enlarged({ name, shared }: { name: string; shared: Shared }) {
   }, [])
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: Escape is one more way to press its button.
-    <div ref={box} tabIndex={-1} class="enlarged" onKeyDown={onEscape(back)}>
+    <div ref={box} tabIndex={-1} onKeyDown={onEscape(back)}>
       <button type="button" class="quiet" onClick={back}>
         ← All charts
       </button>

@@ -3,40 +3,49 @@ import { useMemo } from 'preact/hooks'
 import type { WireValue } from '../api.ts'
 import { Value } from '../ui/parts.tsx'
 import { type Axis, placeOf, type Range } from './buckets.ts'
+import { markAt } from './line.ts'
 import type { Shape } from './shape.ts'
 import { attemptText, placeText } from './tooltip.tsx'
 
-interface At<T = number> {
+interface At {
   x: number
-  value: T
+  value: WireValue
 }
 
 interface Row {
   shape: Shape
-  last: At<WireValue> | undefined
+  last: At | undefined
   min: At | undefined
   max: At | undefined
   /** How many points are NaN or infinite. */
   odd: number
 }
 
+/** A point with what it was logged with, where that has no place on an axis. */
+function asLogged({ x, value }: { x: number; value: number }, { drawn }: Shape): At {
+  if (!Number.isNaN(value)) return { x, value }
+  const kind = markAt(drawn, x)
+  return { x, value: kind === undefined || kind === 'odd' ? 'NaN' : kind }
+}
+
 function rowOf(shape: Shape, [from, to]: Range): Row {
   const { x, y, marks } = shape.drawn
-  let last: At<WireValue> | undefined
-  let [min, max]: (At | undefined)[] = []
+  let [last, min, max]: { x: number; value: number }[] = []
   for (let i = placeOf(x, from); i < x.length && (x[i] ?? 0) <= to; i++) {
     const point = { x: x[i] ?? 0, value: y[i] ?? Number.NaN }
-    if (Number.isNaN(point.value)) {
-      const kind = marks.find((mark) => mark.x === point.x)?.kind ?? 'odd'
-      last = { x: point.x, value: kind === 'odd' ? 'NaN' : kind }
-      continue
-    }
     last = point
+    if (Number.isNaN(point.value)) continue
     if (!min || point.value < min.value) min = point
     if (!max || point.value > max.value) max = point
   }
   const seen = marks.filter(({ x }) => x >= from && x <= to)
-  return { shape, last, min, max, odd: seen.reduce((sum, { count }) => sum + count, 0) }
+  return {
+    shape,
+    last: last && asLogged(last, shape),
+    min,
+    max,
+    odd: seen.reduce((sum, { count }) => sum + count, 0),
+  }
 }
 
 export function DataTable({

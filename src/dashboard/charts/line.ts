@@ -27,6 +27,10 @@ export interface Drawn extends Line {
   marks: Mark[]
 }
 
+/** What stands at a place of a curve where no value does. */
+export const markAt = ({ marks }: Pick<Drawn, 'marks'>, x: number): MarkKind | undefined =>
+  marks.find((mark) => mark.x === x)?.kind
+
 class Growing {
   readonly x: number[] = []
   readonly y: number[] = []

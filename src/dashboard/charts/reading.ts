@@ -1,6 +1,6 @@
 /** What curves say at a place of the axis. */
 import { placeOf, type Range } from './buckets.ts'
-import type { MarkKind } from './line.ts'
+import { type MarkKind, markAt } from './line.ts'
 import type { Shape } from './shape.ts'
 
 export interface Reading {
@@ -47,7 +47,7 @@ export function readAt(shapes: readonly Shape[], x: number, reach: number): Read
         shape,
         x: at,
         value,
-        mark: Number.isNaN(point) ? drawn.marks.find((mark) => mark.x === at)?.kind : undefined,
+        mark: Number.isNaN(point) ? markAt(drawn, at) : undefined,
         raw: isSmooth ? point : undefined,
         spread: count > DRAWN && low < high ? [low, high] : undefined,
         count,

@@ -3,6 +3,7 @@ import { csvFormat } from 'd3-dsv'
 import { scaleLinear, scaleLog, scaleUtc } from 'd3-scale'
 import { duration, si } from '../format.ts'
 import { type Axis, placeOf, type Range } from './buckets.ts'
+import { markAt } from './line.ts'
 import type { Axes, Picture } from './plot.ts'
 import { extentOf, type Shape } from './shape.ts'
 import { attemptText } from './tooltip.tsx'
@@ -62,10 +63,9 @@ export function saveCsv({ name, shapes, range: [from, to], axes }: Saved): void 
   const rows = shapes.flatMap(({ run, rank, attempt, drawn, line }) => {
     const part = []
     const isSmooth = line !== drawn
-    const { x, y, low, high, count, marks } = drawn
+    const { x, y, low, high, count } = drawn
     for (let i = placeOf(x, from); i < x.length && (x[i] ?? 0) <= to; i++) {
       const at = x[i] ?? 0
-      const mark = marks.find((mark) => mark.x === at)
       const value = y[i] ?? Number.NaN
       part.push({
         run_id: run.id,
@@ -74,7 +74,7 @@ export function saveCsv({ name, shapes, range: [from, to], axes }: Saved): void 
         ...(attempt !== null && { attempt }),
         metric: name,
         [column]: axes.x === 'time' ? new Date(at).toISOString() : at,
-        value: Number.isNaN(value) ? (mark?.kind ?? 'NaN') : value,
+        value: Number.isNaN(value) ? (markAt(drawn, at) ?? 'NaN') : value,
         ...(isSmooth && { smoothed: line.y[Math.max(0, placeOf(line.x, at + 1) - 1)] }),
         bucket_points: count[i] ?? 1,
         bucket_min: low[i],

@@ -48,6 +48,13 @@ export function runsOf(text: string | null): string[] | undefined {
 export const withIds = (ids: readonly string[], more: readonly string[]): string[] =>
   [...new Set([...ids, ...more])].slice(0, MOST_CHOSEN)
 
+/** The ids without some of them; undefined where none is left. */
+export function withoutIds(ids: readonly string[], gone: readonly string[]): string[] | undefined {
+  const set = new Set(gone)
+  const rest = ids.filter((id) => !set.has(id))
+  return rest.length > 0 ? rest : undefined
+}
+
 /** All ids of `order` between two of them, both included. */
 export function between(order: readonly string[], one: string, other: string): string[] {
   const [a, b] = [order.indexOf(one), order.indexOf(other)]

@@ -7,7 +7,7 @@ import { useShortcuts } from '../ui/shortcuts.tsx'
 import type { UrlState } from '../url.ts'
 import type { Line } from './grid.tsx'
 import type { RowActions } from './row.tsx'
-import { between, MOST_CHOSEN, runsText, withIds } from './selection.ts'
+import { between, MOST_CHOSEN, runsText, withIds, withoutIds } from './selection.ts'
 import type { Runs } from './use-runs.ts'
 
 interface Choosing {
@@ -38,8 +38,7 @@ export function useChoice({ experiment, url, runs, lines, box, open, chooseLine 
       const order = lines.flatMap((line) => (line.kind === 'run' ? [line.id] : []))
       put(withIds(now, between(order, anchor.current, id)))
     } else if (chosen.has(id)) {
-      const rest = now.filter((other) => other !== id)
-      put(rest.length > 0 ? rest : undefined)
+      put(withoutIds(now, [id]))
     } else {
       if (now.length >= MOST_CHOSEN) say(`No more than ${MOST_CHOSEN} runs can be selected`, { failed: true })
       put(withIds(now, [id]))
@@ -87,10 +86,8 @@ export function useChoice({ experiment, url, runs, lines, box, open, chooseLine 
     }
   }
   const forget = (ids: readonly string[]) => {
-    const gone = new Set(ids)
     runs.list.drop(ids)
-    const rest = (runs.chosen ?? []).filter((id) => !gone.has(id))
-    put(rest.length > 0 ? rest : undefined)
+    put(withoutIds(runs.chosen ?? [], ids))
   }
   const mark = (isRange: boolean) => {
     const line = lines.find(({ id }) => id === active)

@@ -7,7 +7,7 @@ import type { Line } from './grid.tsx'
 import { GroupRow } from './group-row.tsx'
 import { filterOfGroup, type GroupValue, isGroupable, openOf, openText } from './grouping.ts'
 import { both } from './search.ts'
-import { runsText } from './selection.ts'
+import { runsText, withoutIds } from './selection.ts'
 import { GROUP_PAGE, useGroupRuns, useGroups } from './use-groups.ts'
 import type { Runs } from './use-runs.ts'
 
@@ -61,9 +61,7 @@ export function useLines({ experiment, url, runs, columns, onChoose }: LinesProp
   const choose = async (value: GroupValue) => {
     const group = within(value)
     if (isChosen(value)) {
-      const gone = new Set(members.get(group))
-      const rest = (runs.chosen ?? []).filter((id) => !gone.has(id))
-      set({ runs: runsText(rest.length > 0 ? rest : undefined) })
+      set({ runs: runsText(withoutIds(runs.chosen ?? [], members.get(group) ?? [])) })
       return
     }
     const ids = await onChoose(group)

@@ -95,12 +95,56 @@ export function useDraft(
   }
 }
 
-/** The form around the field of a draft. */
+/** The form around fields that are edited in place: Enter saves, Escape gives up. */
+export function InPlace({
+  action = 'Save',
+  isBusy,
+  onSave,
+  onClose,
+  hasEscape = true,
+  children,
+  hint,
+  ...rest
+}: {
+  /** What the button says that saves. */
+  action?: string
+  isBusy: boolean
+  onSave: () => void
+  onClose: () => void
+  hasEscape?: boolean | undefined
+  children: ComponentChildren
+  hint?: string | undefined
+  class?: string
+}) {
+  return (
+    <form
+      {...rest}
+      onSubmit={(event) => {
+        event.preventDefault()
+        onSave()
+      }}
+      onKeyDown={hasEscape ? onEscape(onClose) : undefined}
+    >
+      {children}
+      <div class="row">
+        <button type="submit" class="primary" disabled={isBusy}>
+          {action}
+        </button>
+        <button type="button" onClick={onClose}>
+          Cancel
+        </button>
+        {hint && <span class="faint">{hint}</span>}
+      </div>
+    </form>
+  )
+}
+
+/** The form around the field of a draft, and what stands in the way of saving it. */
 export function Editor({
   draft: { tag, close, save },
   children,
   hint,
-  hasEscape = true,
+  hasEscape,
 }: {
   draft: ReturnType<typeof useDraft>
   children: ComponentChildren
@@ -110,24 +154,15 @@ export function Editor({
 }) {
   return (
     <>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault()
-          void save(false)
-        }}
-        onKeyDown={hasEscape ? onEscape(close) : undefined}
+      <InPlace
+        isBusy={tag.isBusy}
+        onSave={() => save(false)}
+        onClose={close}
+        hasEscape={hasEscape}
+        hint={hint}
       >
         {children}
-        <div class="row">
-          <button type="submit" class="primary" disabled={tag.isBusy}>
-            Save
-          </button>
-          <button type="button" onClick={close}>
-            Cancel
-          </button>
-          {hint && <span class="faint">{hint}</span>}
-        </div>
-      </form>
+      </InPlace>
       <Trouble tag={tag} overwrite={() => save(true)} keep={close} />
     </>
   )

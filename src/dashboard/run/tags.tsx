@@ -3,9 +3,9 @@ import { useState } from 'preact/hooks'
 import type { Run } from '../api.ts'
 import { mayWrite } from '../session.ts'
 import { useFocusBack } from '../ui/focus.ts'
-import { focused, onEscape } from '../ui/parts.tsx'
+import { focused } from '../ui/parts.tsx'
 import { type Scalar, typedValue } from './about.ts'
-import { Editor, Trouble, useDraft, useTag } from './editing.tsx'
+import { Editor, InPlace, Trouble, useDraft, useTag } from './editing.tsx'
 
 const MAX_NAME = 250
 const MAX_VALUE = 8_000
@@ -85,14 +85,7 @@ export function NewTag({ run }: { run: Run }) {
   }
   return (
     <>
-      <form
-        class="new-tag"
-        onSubmit={(event) => {
-          event.preventDefault()
-          void save(false)
-        }}
-        onKeyDown={onEscape(close)}
-      >
+      <InPlace class="new-tag" action="Add" isBusy={tag.isBusy} onSave={() => save(false)} onClose={close}>
         <input
           aria-label="Name of the tag"
           placeholder="Name"
@@ -109,13 +102,7 @@ export function NewTag({ run }: { run: Run }) {
           maxLength={MAX_VALUE}
           onInput={({ currentTarget: { value } }) => edit({ ...draft, value })}
         />
-        <button type="submit" class="primary" disabled={tag.isBusy}>
-          Add
-        </button>
-        <button type="button" onClick={close}>
-          Cancel
-        </button>
-      </form>
+      </InPlace>
       {tag.conflict && name in run.tags ? (
         <div class="failure" role="alert">
           <p>

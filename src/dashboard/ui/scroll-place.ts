@@ -36,13 +36,13 @@ export function useScrollPlace(scroller: { current: HTMLElement | null }, name: 
       if (!isRestoring) places.set(keyOf(), element.scrollTop)
     }
     restore()
-    element.addEventListener('scroll', keep, { passive: true })
-    for (const kind of ['wheel', 'pointerdown', 'keydown'])
-      element.addEventListener(kind, stop, { passive: true })
+    const listening = new AbortController()
+    const options = { passive: true, signal: listening.signal }
+    element.addEventListener('scroll', keep, options)
+    for (const kind of ['wheel', 'pointerdown', 'keydown']) element.addEventListener(kind, stop, options)
     return () => {
       stop()
-      element.removeEventListener('scroll', keep)
-      for (const kind of ['wheel', 'pointerdown', 'keydown']) element.removeEventListener(kind, stop)
+      listening.abort()
     }
   }, [scroller, name])
 }
