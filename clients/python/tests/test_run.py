@@ -586,6 +586,25 @@ class RunTest(unittest.TestCase):
             run.finish()
             self.assertEqual(drain.call_count, 1)
 
+    def test_goes_on_waiting_when_a_signal_comes_while_it_waits(self) -> None:
+        self.tracker.fault = refuse
+        child = self.start(
+            """
+            run = edgerun.init("digits", system_metrics=False)
+            run.log({"loss": 1.0})
+            print("waits", flush=True)
+            run.finish()
+            """
+        )
+        assert child.stdout is not None
+        self.assertEqual(child.stdout.readline(), "waits\n")
+        time.sleep(0.5)
+        child.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        self.tracker.fault = lambda method, path, body: None
+        self.assertEqual(child.wait(60), -signal.SIGTERM)
+        self.assertEqual(self.only_run()["status"], "completed")
+
     def test_does_not_wait_for_what_others_cannot_send(self) -> None:
         self.leave("01990d2c-7a2f-7c0e-b1a7-0c5f3e8a9b11", experiment={"id": "gone"})
 

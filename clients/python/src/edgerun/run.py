@@ -491,19 +491,24 @@ class Run:
         """
         if self._is_drained:
             return
-        # Whoever interrupts this, as by Ctrl-C, does not want it again when the process ends.
-        self._is_drained = True
-        for writer, courier in self._streams():
-            if courier is not None and not courier.drain(deadline):
-                failure = courier.own.failure
-                # The next run may have another key, and does not send with it what this one was refused.
-                is_barred = isinstance(failure, ApiError) and failure.status in (401, 403)
-                by = "" if is_barred else "the next run, or by: "
-                warn_once(
-                    f"left {self.id}",
-                    f"The tracker does not have all that was logged ({failure or 'it takes longer'}). It stays "
-                    f"in {writer.folder} and is sent by {by}edgerun sync {writer.folder}",
-                )
+        try:
+            for writer, courier in self._streams():
+                if courier is not None and not courier.drain(deadline):
+                    self._tell_what_is_left(writer.folder, courier.own.failure)
+        finally:
+            # Whoever interrupts this, as by Ctrl-C, does not want it again when the process ends. Only now: a signal that
+            # comes meanwhile waits in here for its own time.
+            self._is_drained = True
+
+    def _tell_what_is_left(self, folder: str, failure: Exception | None) -> None:
+        # The next run may have another key, and does not send with it what this one was refused.
+        is_barred = isinstance(failure, ApiError) and failure.status in (401, 403)
+        by = "" if is_barred else "the next run, or by: "
+        warn_once(
+            f"left {self.id}",
+            f"The tracker does not have all that was logged ({failure or 'it takes longer'}). It stays "
+            f"in {folder} and is sent by {by}edgerun sync {folder}",
+        )
 
     def _append_late(self, metrics: Mapping[str, Any], step: int, moment: int) -> None:
         raise SpoolError("the run has been finished")
@@ -703,7 +708,7 @@ def init(
         if given is not None and not isinstance(given, Mapping):
             raise ValueError(f"{what} are a mapping, as vars(args) is one; {type(given).__name__} is none")
     if heartbeat_timeout is not None and not (
-        heartbeat_timeout == int(heartbeat_timeout) and 15 <= heartbeat_timeout <= 604_800
+        15 <= heartbeat_timeout <= 604_800 and heartbeat_timeout == int(heartbeat_timeout)
     ):
         raise ValueError("A heartbeat_timeout is 15 seconds to a week, in whole seconds, or None")
     key = default_key(key)
